@@ -117,6 +117,25 @@ FEW_API FEW_MUST_USE few_status few_trainer_save(few_trainer *t);
  * averages. *out is yours: few_model_free. FEW_E_DIVERGED if weights are not finite. */
 FEW_API FEW_MUST_USE few_status few_trainer_model(struct few_model **out, few_trainer *t);
 
+/* ---- After a run ---- */
+
+struct few_posthoc_report {
+  int snapshots; /* from which the average was made */
+  int64_t step;  /* of the newest of them */
+  double error; /* of the average's profile, relative: the L2 distance of the weights of all moments
+                    of the training from those wanted */
+};
+/* The power-function average of a run's weights with width sigma_rel (EDM2, arXiv 2312.02696,
+ * section 3), made from the snapshots in the directory `run`, which a recipe with snapshot_every
+ * writes. sigma_rel, in (0, 0.288], is the standard deviation of the profile in units of the
+ * training's length. `last`: the newest step that counts, where the training of the average ends;
+ * 0: all. `report` may be NULL. FEW_E_INVALID if there are no snapshots, or if they are too few for
+ * an error of at most 0.1. *out is yours: few_model_free; NULL on failure. */
+FEW_API FEW_MUST_USE few_status few_posthoc_average(struct few_model **out,
+                                                    struct few_posthoc_report *report, few_ctx *ctx,
+                                                    const char *run, double sigma_rel,
+                                                    int64_t last);
+
 /* ---- Before a run ---- */
 
 /* The cost of a run. Times are measured on this machine by trying the run for some seconds; counts
@@ -133,7 +152,7 @@ struct few_train_estimate {
                            own memory is not counted */
   int64_t disk_bytes;   /* in the run's directory at the end; the sum of the following */
   int64_t checkpoint_bytes; /* of the up to three that are kept */
-  int64_t model_bytes, preview_bytes, pairs_bytes, log_bytes;
+  int64_t model_bytes, preview_bytes, pairs_bytes, log_bytes, snapshot_bytes;
 };
 
 /* Estimates the cost of a run by trying it in a temporary directory, beside opts->run or, if that

@@ -57,6 +57,7 @@ static void print_json(const struct few_train_estimate *e) {
   json_int(&j, "preview_bytes", e->preview_bytes);
   json_int(&j, "pairs_bytes", e->pairs_bytes);
   json_int(&j, "log_bytes", e->log_bytes);
+  json_int(&j, "snapshot_bytes", e->snapshot_bytes);
   json_close(&j);
 }
 
@@ -97,6 +98,7 @@ static void print_table(const struct few_train_estimate *e) {
   part_bytes("previews", e->preview_bytes);
   part_bytes("pairs", e->pairs_bytes);
   part_bytes("log", e->log_bytes);
+  part_bytes("snapshots", e->snapshot_bytes);
   printf("\n");
 }
 

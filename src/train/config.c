@@ -81,6 +81,9 @@ static const struct few_option options[] = {
                  "the half-life of the average is at most this share of the rows seen"),
     FEW_OPT_REAL(keys, ema_power, "0", 0, 0.28,
                  "sigma_rel of a power-function average, which replaces ema; 0: none"),
+    FEW_OPT_INT(keys, snapshot_every, "0", 0, 1e9,
+                "steps between snapshots, two averages of the weights from which few ema makes "
+                "others; 0: none"),
     FEW_OPT_INT(keys, log_every, "50", 1, 1e9, "steps between lines of log.jsonl"),
     FEW_OPT_INT(keys, checkpoint_every, "500", 1, 1e9, "steps between checkpoints"),
     FEW_OPT_REAL(keys, checkpoint_minutes, "5", 0, 1e6,
@@ -201,6 +204,11 @@ struct few_clock few__config_clock(const struct few_config *c, int64_t step, dou
 
 static few_status check_stages(few_ctx *ctx, const struct few_config *c) {
   const int stages = few__config_clock(c, 0, 1).stages;
+  if (stages > 1 && c->keys.snapshot_every)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: snapshot_every does not work with objective %s, which trains %d students "
+                     "one after the other: their weights have no common average",
+                     c->recipe.place, c->keys.objective, stages);
   if (c->keys.steps % stages == 0) return FEW_OK;
   return few__fail(ctx, FEW_E_INVALID,
                    "%s: steps = %lld cannot be cut into the %d stages of objective %s: take a "

@@ -39,6 +39,7 @@ struct few_train_keys { /* the trainer's own keys: see options[] in config.c */
   int64_t pairs, pairs_steps;
   double pairs_guidance;
   double ema, ema_ramp, ema_power;
+  int64_t snapshot_every;
   int64_t log_every, checkpoint_every, preview_every, preview_n, preview_steps;
   double checkpoint_minutes, preview_guidance;
   bool tensorboard;

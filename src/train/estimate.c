@@ -234,6 +234,16 @@ static few_status time_saves(const struct probe *p, struct few_train_estimate *e
   return size_of(p, "model.safetensors", &e->model_bytes);
 }
 
+/* A snapshot is two models, in single precision whatever the type of the model's file. */
+static void count_snapshots(const few_trainer *t, struct few_train_estimate *e) {
+  const int64_t every = t->setup.config.keys.snapshot_every;
+  if (!every) return;
+  const int64_t times = (e->steps + every - 1) / every;
+  const int64_t weights = t->state.n_model * (int64_t)sizeof(float);
+  const bool same = t->setup.config.keys.weights == FEW_WEIGHTS_F32;
+  e->snapshot_bytes = times * FEW_HISTORIES * (same ? e->model_bytes : weights);
+}
+
 /* ---- the estimate ---- */
 
 static few_status measure(struct probe *p, struct few_train_estimate *e, int64_t pairs,
@@ -255,12 +265,13 @@ static few_status measure(struct probe *p, struct few_train_estimate *e, int64_t
   e->train_seconds = e->step_seconds * (double)e->steps;
   FEW_TRY(time_log(p, e));
   FEW_TRY(time_saves(p, e));
+  count_snapshots(t, e);
   FEW_TRY(time_preview(p, e, e->step_flops));
   FEW_TRY(time_evaluations(p, e));
   e->seconds = e->open_seconds + e->pairs_seconds + e->train_seconds + e->preview_seconds +
                e->eval_seconds + e->save_seconds;
-  e->disk_bytes =
-      e->checkpoint_bytes + e->model_bytes + e->preview_bytes + e->pairs_bytes + e->log_bytes;
+  e->disk_bytes = e->checkpoint_bytes + e->model_bytes + e->preview_bytes + e->pairs_bytes +
+                  e->log_bytes + e->snapshot_bytes;
   getrusage(RUSAGE_SELF, &usage);
   e->memory_bytes = (int64_t)usage.ru_maxrss * 1024;
   const int64_t missing = (pairs - p->pairs) * t->setup.spec.h * t->setup.spec.w * t->setup.spec.c;

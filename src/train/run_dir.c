@@ -17,8 +17,8 @@
 /* Is this a temporary file of an earlier version of few, <file of a run>.tmp-<process id>? Its
  * writer held the lock that this process holds now, so the writer is no longer running. */
 static bool left_over(const char *name) {
-  static const char *const ours[] = {"checkpoint-", "log.jsonl.", "model.safetensors.",
-                                     "pairs-",      "preview-",   "recipe.ini."};
+  static const char *const ours[] = {"checkpoint-", "log.jsonl.",  "model.safetensors.", "pairs-",
+                                     "preview-",    "recipe.ini.", "snapshot-"};
   const char *end = strstr(name, ".tmp-");
   if (!end || !end[5] || end[5 + strspn(end + 5, "0123456789")]) return false;
   for (int i = 0; i < FEW_COUNT(ours); i++)

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "io/file.h"
+#include "posthoc.h"
 #include "provenance.h"
 
 struct few_saving {
@@ -105,6 +106,23 @@ few_status few__save(few_saving *s, enum few_save what) {
   if (s->beside) return FEW_OK;
   write_files(s);
   return few__saving_finish(s);
+}
+
+few_status few__save_snapshot(few_saving *s) {
+  if (!s) return FEW_OK;
+  FEW_TRY(few__saving_finish(s));
+  few_status st = copy_student(s);
+  s->student.ctx = s->ctx;
+  s->student.weights = FEW_WEIGHTS_F32;
+  for (int i = 0; i < FEW_HISTORIES && !st; i++) {
+    char *path = NULL;
+    s->student.values = s->o.state->here.history[i];
+    st = few__snapshot_path(s->ctx, &path, s->o.dir, s->o.state->step, i);
+    if (!st) st = few_model_save(&s->student, path);
+    few__free(s->ctx, path);
+  }
+  free_student(s);
+  return st;
 }
 
 void few__saving_close(few_saving *s) {

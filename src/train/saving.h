@@ -32,6 +32,9 @@ enum few_save {
 /* The run may continue at once, but `here` of the state must not change before few__saving_finish.
  */
 few_status few__save(few_saving *s, enum few_save what);
+/* Writes the two averages of a snapshot, as models (posthoc.h). The state must have been fetched
+ * (few__state_get). */
+few_status few__save_snapshot(few_saving *s);
 /* Waits until the files are written. Returns the thread's error, if few__save has not yet. */
 few_status few__saving_finish(few_saving *s);
 

@@ -119,7 +119,8 @@ few_status few__start_state(struct few_run_state *out, const struct few_networks
                                         .n = few__parameters(w),
                                         .n_moments = c->optim->states,
                                         .ema = c->keys.ema > 0 || c->keys.ema_power > 0,
-                                        .target = c->target != FEW_TARGET_NONE};
+                                        .target = c->target != FEW_TARGET_NONE,
+                                        .history = c->keys.snapshot_every > 0};
   assert(shape.n >= shape.n_model);
   FEW_TRY(few__state_create(out, &shape, arrays));
   const struct few_state_arrays *a = &out->here;
@@ -130,6 +131,8 @@ few_status few__start_state(struct few_run_state *out, const struct few_networks
   start_fake(w, a->param);
   if (a->ema) memcpy(a->ema, a->param, bytes);
   if (a->target) memcpy(a->target, a->param, bytes);
+  for (int i = 0; i < FEW_HISTORIES; i++)
+    if (a->history[i]) memcpy(a->history[i], a->param, bytes);
   few__state_put(out);
   return FEW_OK;
 }

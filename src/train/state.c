@@ -9,6 +9,8 @@ static few_status make_arrays(const struct few_arrays *arrays, const struct few_
   for (int i = 0; i < shape->n_moments; i++)
     FEW_TRY(few__arrays_new(arrays, &a->moment[i], shape->n));
   if (shape->ema) FEW_TRY(few__arrays_new(arrays, &a->ema, shape->n_model));
+  for (int i = 0; i < FEW_HISTORIES && shape->history; i++)
+    FEW_TRY(few__arrays_new(arrays, &a->history[i], shape->n_model));
   return shape->target ? few__arrays_new(arrays, &a->target, shape->n_model) : FEW_OK;
 }
 
@@ -17,6 +19,7 @@ static void free_arrays(const struct few_arrays *arrays, struct few_state_arrays
   for (int i = 0; i < FEW_OPTIM_MAX_STATES; i++) few__arrays_free(arrays, a->moment[i]);
   few__arrays_free(arrays, a->ema);
   few__arrays_free(arrays, a->target);
+  for (int i = 0; i < FEW_HISTORIES; i++) few__arrays_free(arrays, a->history[i]);
 }
 
 few_status few__state_create(struct few_run_state *s, const struct few_state_shape *shape,
@@ -46,6 +49,7 @@ void few__state_free(struct few_run_state *s) {
 
 int few__state_arrays(const struct few_run_state *s, struct few_state_array out[FEW_STATE_ARRAYS]) {
   static const char *const moments[] = {"moment.0", "moment.1"};
+  static const char *const histories[] = {"history.0", "history.1"};
   int n = 0;
   const struct few_state_arrays *h = &s->here, *t = &s->there;
   out[n++] = (struct few_state_array){"param", h->param, t->param, s->n};
@@ -54,6 +58,9 @@ int few__state_arrays(const struct few_run_state *s, struct few_state_array out[
       out[n++] = (struct few_state_array){moments[i], h->moment[i], t->moment[i], s->n};
   if (h->ema) out[n++] = (struct few_state_array){"ema", h->ema, t->ema, s->n_model};
   if (h->target) out[n++] = (struct few_state_array){"target", h->target, t->target, s->n_model};
+  for (int i = 0; i < FEW_HISTORIES; i++)
+    if (h->history[i])
+      out[n++] = (struct few_state_array){histories[i], h->history[i], t->history[i], s->n_model};
   return n;
 }
 

@@ -4,11 +4,15 @@
 
 #include "arrays.h"
 
+/* Power-function averages that snapshots keep: EDM2's widths, 0.05 and 0.1 (posthoc.h). */
+enum { FEW_HISTORIES = 2 };
+
 struct few_state_arrays {
   float *param;                        /* [n] */
   float *moment[FEW_OPTIM_MAX_STATES]; /* [n] each */
   float *ema;                          /* [n_model]; NULL without averaging */
   float *target;                       /* [n_model]; NULL without a target network */
+  float *history[FEW_HISTORIES];       /* [n_model] each; NULL without snapshots */
 };
 
 struct few_run_state {
@@ -31,7 +35,7 @@ struct few_run_state {
 struct few_state_shape {
   int64_t n_model, n;
   int n_moments;
-  bool ema, target;
+  bool ema, target, history;
 };
 /* `arrays` is borrowed. */
 few_status few__state_create(struct few_run_state *s, const struct few_state_shape *shape,
@@ -54,7 +58,7 @@ struct few_state_array {
   float *at, *there; /* in `here` and in `there` */
   int64_t n;
 };
-enum { FEW_STATE_ARRAYS = 3 + FEW_OPTIM_MAX_STATES };
+enum { FEW_STATE_ARRAYS = 3 + FEW_OPTIM_MAX_STATES + FEW_HISTORIES };
 int few__state_arrays(const struct few_run_state *s, struct few_state_array out[FEW_STATE_ARRAYS]);
 
 #endif

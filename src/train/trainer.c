@@ -181,14 +181,17 @@ static few_status after_step(few_trainer *t) {
   const bool kept = kind == FEW_SAVE_SCHEDULED || step == k->steps ||
                     minutes_over(&t->files, k->checkpoint_minutes);
   FEW_TRY(log_step(t));
-  if (kept || due(step, k->preview_every, k->steps) || due(step, k->eval_every, k->steps)) {
+  const bool snapshot = due(step, k->snapshot_every, k->steps);
+  if (kept || snapshot || due(step, k->preview_every, k->steps) ||
+      due(step, k->eval_every, k->steps)) {
     bool finite;
     FEW_TRY(check_finite(&t->files, &t->state, &finite));
     if (!finite) return roll_back(t, "parameters are not finite");
   }
   if (due(step, k->preview_every, k->steps)) FEW_TRY(preview(t, k));
+  if (snapshot) FEW_TRY(few__save_snapshot(t->files.saving));
   /* Evaluate before the checkpoint is written, so that a run resumed from it has this evaluation in
-   * its log. */
+   * its log. The same holds for the snapshot. */
   FEW_TRY(few__evaluation_run(t->views.evaluation, &t->state, &t->files.log));
   return kept ? save(&t->files, kind) : FEW_OK;
 }

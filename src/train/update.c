@@ -1,6 +1,7 @@
 /* update.c - see update.h. All operations are elementwise (arrays.h). */
 #include "update.h"
 
+#include "posthoc.h"
 #include "train/optim/clip.h"
 #include "train/optim/ema.h"
 
@@ -22,6 +23,15 @@ void few__follow(struct few_run_state *s, const struct few_config *c) {
   few__arrays_follow(s->arrays, decay, s->n_model, a->target, a->param);
 }
 
+static void follow_history(struct few_run_state *s, const struct few_train_keys *k) {
+  const double batch = (double)k->batch, seen = (double)s->step * batch;
+  for (int i = 0; i < FEW_HISTORIES && s->there.history[i]; i++) {
+    const double gamma = few__ema_gamma(few__history_width[i]);
+    const double beta = few__ema_beta_power(gamma, seen, batch);
+    few__arrays_follow(s->arrays, beta, s->n_model, s->there.history[i], s->there.param);
+  }
+}
+
 void few__update(struct few_run_state *s, const struct few_config *c,
                  const struct few_gradient *grad, double norm, double lr) {
   assert(grad->n > 0 && grad->base >= 0 && grad->base + grad->n <= s->n && lr >= 0);
@@ -38,6 +48,7 @@ void few__update(struct few_run_state *s, const struct few_config *c,
   ++*updates;
   c->optim->prepare(&c->optim_opts, *updates, lr, few__clip_scale(norm, c->keys.clip), &job.coef);
   few__arrays_step(s->arrays, &job);
+  if (!grad->base) follow_history(s, &c->keys);
 }
 
 void few__begin_stage(struct few_run_state *s) {
