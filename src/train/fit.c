@@ -248,12 +248,21 @@ static void warn_of_start(few_ctx *ctx, const struct few_setup *setup) {
   }
 }
 
+static bool estimates_ratio(const struct few_config *c) {
+  for (int i = 0; i < c->n_objectives; i++) {
+    const struct few_config_objective *o = &c->objective[i];
+    if (o->def->estimates_ratio && o->def->estimates_ratio(o->opts)) return true;
+  }
+  return false;
+}
+
 few_status few__setup_fit(few_ctx *ctx, struct few_setup *setup) {
   const struct few_fit fit = {.student = &setup->spec,
                               .teacher = setup->teacher ? &setup->teacher->spec : NULL,
                               .steps = setup->config.keys.steps,
                               .batch = setup->config.keys.batch,
-                              .shards = setup->config.keys.shards};
+                              .shards = setup->config.keys.shards,
+                              .estimates_ratio = estimates_ratio(&setup->config)};
   FEW_TRY(choose_dropout(ctx, setup));
   FEW_TRY(choose_guidance(ctx, setup));
   FEW_TRY(choose_step_size(ctx, setup));

@@ -28,3 +28,10 @@ grep -o 'cannot be cut into the 8 stages' err
 try "$here/moons.ini" --run s eps=0
 "$few" train "$here/moons.ini" --run s --quiet steps=2 objective=scd teacher=t/model.safetensors \
   tangent_warmup=4 2>&1 | grep -o 'tangent_warmup: .*'
+try "$here/moons.ini" --run s objective=vsd f=js teacher=t/model.safetensors
+grep -o 'train with objective = vsd + adversarial' err
+try "$here/moons.ini" --run s objective="vsd + adversarial" f=js \
+  adversarial.adversary=hinge teacher=t/model.safetensors
+grep -o 'and adversary = logistic' err
+"$few" train "$here/moons.ini" --run f --quiet steps=2 objective="vsd + adversarial" f=js \
+  teacher=t/model.safetensors || exit 9

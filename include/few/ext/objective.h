@@ -101,6 +101,7 @@ enum few_target {
 struct few_fit {
   const struct few_net_spec *student, *teacher; /* teacher NULL: none */
   int64_t steps, batch, shards;
+  bool estimates_ratio; /* an objective of the sum does: few_objective_def.estimates_ratio */
 };
 
 /* How the trained student is sampled, if that depends on options or on the stage. */
@@ -161,6 +162,9 @@ struct few_objective_def {
   int (*stages)(const void *opts);                                      /* NULL: one */
   void (*build)(struct few_loss *l, const void *opts); /* the student's loss, by few_loss_add */
   void (*build_fake)(struct few_loss *l, const void *opts); /* the fake network's; NULL: none */
+  /* Whether its phase of the fake network trains a discriminator whose logit estimates the log of
+   * the density ratio of data and student. NULL: no. */
+  bool (*estimates_ratio)(const void *opts);
 };
 
 /* FEW_E_INVALID, with a message in few_error, if def is NULL, has another version or lacks a

@@ -7,7 +7,7 @@
  *   with hinge:             max(0, 1 - d(x0)) + max(0, 1 + d(x));   -d(x)
  *
  *   papers                  here
- *   D_phi, the classifier   logit(): FEW_FAKE up to its middle, then l->fake_head
+ *   D_phi, the classifier   logit(): FEW_FAKE up to its middle, then few__discriminator
  *   G_theta(z)              x, by few__generate
  *   t of the noise          ln(sigma_d tan t) ~ N(p_mean, p_std^2)
  *   weights of the losses   weight, fake_weight
@@ -60,22 +60,9 @@ static few_node softplus(few_graph *g, few_node x) {
   return few_add(g, above_zero(g, x), few_log(g, few_affine(g, small, 1, 1)));
 }
 
-/* d(x_t, t), [rows]: one linear layer of the activations at each position, averaged. */
 static few_node logit(struct few_loss *l, const struct few_trig_state *d) {
-  few_graph *g = l->g;
-  struct few_nn *nn = l->fake_head;
   few_loss_F(l, FEW_FAKE, d->x, d->t, l->label, few_loss_guidance_scale(l));
-  struct few_shape s = few_node_shape(g, l->middle);
-  if (s.rank < 2) return FEW_NONE; /* the network failed and recorded the error */
-  const int64_t c = s.dim[s.rank - 1], positions = few_shape_count(s) / (l->rows * c);
-  few_nn_push(nn, "discriminator");
-  few_node h = few_nn_channel_norm(nn, l->middle, true, 1e-6);
-  h = few_silu(g, few_nn_linear(nn, "hidden", h, c, 1, true));
-  h = few_sum(g, few_reshape(g, h, FEW_SHAPE(l->rows, positions, c)), FEW_SHAPE(l->rows, 1, c));
-  h = few_reshape(g, few_scale(g, h, 1 / (double)positions), FEW_SHAPE(l->rows, c));
-  few_node y = few_nn_linear(nn, "out", h, 1, 0, true);
-  few_nn_pop(nn);
-  return few_reshape(g, y, FEW_SHAPE(l->rows));
+  return few__discriminator(l);
 }
 
 static void build(struct few_loss *l, const void *opts) {
@@ -107,6 +94,11 @@ static void build_fake(struct few_loss *l, const void *opts) {
   few_loss_add(l, "discriminator", few_mean_all(g, rows), o->fake_weight);
 }
 
+/* Only the logistic loss has the log of the density ratio as its best logit. */
+static bool estimates_ratio(const void *opts) {
+  return ((const struct adversarial_opts *)opts)->adversary == LOGISTIC;
+}
+
 const struct few_objective_def few__objective_adversarial = {
     .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "adversarial",
@@ -121,4 +113,5 @@ const struct few_objective_def few__objective_adversarial = {
     .check = check,
     .build = build,
     .build_fake = build_fake,
+    .estimates_ratio = estimates_ratio,
 };

@@ -71,6 +71,23 @@ void few__fake_diffusion(struct few_loss *l, const struct few_generator_opts *o)
   few_loss_add(l, "diffusion", few_loss_weighted(l, residual, d.t, true, "mse"), 1);
 }
 
+/* One linear layer of the activations at each position, averaged. */
+few_node few__discriminator(struct few_loss *l) {
+  few_graph *g = l->g;
+  struct few_nn *nn = l->fake_head;
+  struct few_shape s = few_node_shape(g, l->middle);
+  if (s.rank < 2) return FEW_NONE; /* the network failed and recorded the error */
+  const int64_t c = s.dim[s.rank - 1], positions = few_shape_count(s) / (l->rows * c);
+  few_nn_push(nn, "discriminator");
+  few_node h = few_nn_channel_norm(nn, l->middle, true, 1e-6);
+  h = few_silu(g, few_nn_linear(nn, "hidden", h, c, 1, true));
+  h = few_sum(g, few_reshape(g, h, FEW_SHAPE(l->rows, positions, c)), FEW_SHAPE(l->rows, 1, c));
+  h = few_reshape(g, few_scale(g, h, 1 / (double)positions), FEW_SHAPE(l->rows, c));
+  few_node y = few_nn_linear(nn, "out", h, 1, 0, true);
+  few_nn_pop(nn);
+  return few_reshape(g, y, FEW_SHAPE(l->rows));
+}
+
 few_node few__mean_distance(const struct few_loss *l, few_node x, few_node D) {
   few_graph *g = l->g;
   const double dims = (double)few_shape_count(few_node_shape(g, x)) / (double)l->rows;

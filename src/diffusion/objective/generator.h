@@ -34,6 +34,21 @@ struct few_generator_opts {
 few_node few__generate(struct few_loss *l, const struct few_generator_opts *o);
 /* Adds the diffusion loss of the fake network on such images, with the student fixed. */
 void few__fake_diffusion(struct few_loss *l, const struct few_generator_opts *o);
+/* Divergences of vsd, and h(r) = f''(r) r^2 as a node, with r = e^d (vsd.c). */
+enum few_divergence {
+  FEW_REVERSE_KL,
+  FEW_SOFTENED_KL,
+  FEW_JS,
+  FEW_HELLINGER,
+  FEW_JEFFREYS,
+  FEW_FORWARD_KL
+};
+few_node few__divergence_weight(few_graph *g, enum few_divergence f, few_node d);
+
+/* The discriminator's logit d(x_t, t), [rows], from the activations of the fake network that was
+ * evaluated last. Its parameters are in l->fake_head. Its best value under the logistic loss is the
+ * log of the density of the data over that of the student's images, with noise at t. */
+few_node few__discriminator(struct few_loss *l);
 /* mean|x - D| of each row, at least 1e-5, without gradient: [rows, 1, ..]. */
 few_node few__mean_distance(const struct few_loss *l, few_node x, few_node D);
 

@@ -21,6 +21,22 @@
  *   w_psi(t)                -                  few_loss_weighted
  *   lambda_VSD              -                  weight
  *
+ * With `f` the divergence is another one (f-distill, arXiv 2502.15681): the gradient of
+ *
+ *   D_f = E_student f(r),   r = p_t of the teacher / p_t of the student,
+ *
+ * is that of the KL with each row's gap multiplied by h(r) = f''(r) r^2. The ratio is e^d, with the
+ * logit d of a discriminator, so `adversarial` must be part of the sum. h is divided by its mean
+ * over the rows of the shard, so that f does not change the size of a step.
+ *
+ *   f             f(r)                          h(r)
+ *   reverse-kl    -ln r                         1: the loss above, mode-seeking
+ *   softened-kl   (r + 1) ln((r + 1)/2r)        1/(r + 1)
+ *   js            r ln r - (r + 1) ln((r+1)/2)  r/(r + 1)
+ *   hellinger     1 - sqrt(r)                   sqrt(r)/4
+ *   jeffreys      (r - 1) ln r                  r + 1
+ *   forward-kl    r ln r                        r: mode-covering, of large variance
+ *
  * Only x is differentiated, not the networks. This KL is mode-seeking: modes that the student has
  * lost give no gradient, and diversity falls as guidance rises. `scd + vsd` (sCD+VSD) keeps
  * diversity. `vsd + adversarial` is DMD2.
@@ -28,10 +44,13 @@
 #include "base/rng.h"
 #include "generator.h"
 
+#define MAX_LOGIT 8.0
+
 struct vsd_opts {
   struct few_generator_opts gen;
   double weight, p_mean, p_std;
   enum { ADAPTIVE, DMD } weighting;
+  enum few_divergence f;
 };
 
 static const struct few_option options[] = {
@@ -39,6 +58,10 @@ static const struct few_option options[] = {
     FEW_OPT_CHOICE(
         struct vsd_opts, weighting, "adaptive", "adaptive|dmd",
         "weight of times: adaptive: learned; dmd: one over the distance to the teacher's image"),
+    FEW_OPT_CHOICE(struct vsd_opts, f, "reverse-kl",
+                   "reverse-kl|softened-kl|js|hellinger|jeffreys|forward-kl",
+                   "divergence of student and teacher; all but reverse-kl need adversarial in the "
+                   "sum"),
     FEW_OPT_REAL(struct vsd_opts, p_mean, "0.4", -20, 20, "mean of ln(sigma_d tan t)"),
     FEW_OPT_REAL(struct vsd_opts, p_std, "2", 0.01, 20, "standard deviation of ln(sigma_d tan t)"),
     FEW_GENERATOR_SCORE_OPTIONS(struct vsd_opts),
@@ -50,7 +73,44 @@ static void use(struct few_use *out, const void *opts, const struct few_clock *a
 }
 
 static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
-  return few__generator_check(ctx, "vsd", &((const struct vsd_opts *)opts)->gen, fit);
+  const struct vsd_opts *o = opts;
+  if (o->f != FEW_REVERSE_KL && !fit->estimates_ratio)
+    return few__fail(
+        ctx, FEW_E_INVALID,
+        "vsd: this f weights rows by a density ratio, which a discriminator estimates: "
+        "train with objective = vsd + adversarial, and adversary = logistic");
+  return few__generator_check(ctx, "vsd", &o->gen, fit);
+}
+
+few_node few__divergence_weight(few_graph *g, enum few_divergence f, few_node d) {
+  few_node r = few_exp(g, d), r1 = few_affine(g, r, 1, 1);
+  switch (f) {
+    case FEW_REVERSE_KL:
+      return few_fill(g, 1, few_node_shape(g, d));
+    case FEW_SOFTENED_KL:
+      return few_recip(g, r1);
+    case FEW_JS:
+      return few_div(g, r, r1);
+    case FEW_HELLINGER:
+      return few_scale(g, few_exp(g, few_scale(g, d, 0.5)), 0.25);
+    case FEW_JEFFREYS:
+      return r1;
+    case FEW_FORWARD_KL:
+      return r;
+  }
+  return FEW_NONE;
+}
+
+/* h(r) of each row over its mean, [rows, 1, ..], from the fake network that was evaluated last. The
+ * limit of the logit keeps e^d finite while the discriminator is still wrong. */
+static few_node row_weight(struct few_loss *l, enum few_divergence f) {
+  few_graph *g = l->g;
+  few_node d = few_stop(g, few__discriminator(l));
+  d = few_max(g, few_min(g, d, few_fill(g, MAX_LOGIT, FEW_SCALAR)),
+              few_fill(g, -MAX_LOGIT, FEW_SCALAR));
+  few_node h = few__divergence_weight(g, f, d);
+  few_loss_log(l, "ratio_weight", h);
+  return few_loss_rows(l, few_div(g, h, few_mean_all(g, h)));
 }
 
 static void build(struct few_loss *l, const void *opts) {
@@ -62,6 +122,7 @@ static void build(struct few_loss *l, const void *opts) {
   few_node real = few_loss_teacher(l, d.x, d.t, s);
   few_node fake = few_loss_F(l, FEW_FAKE, d.x, d.t, l->label, s);
   few_node pull = few_sub(g, real, fake);
+  if (o->f != FEW_REVERSE_KL) pull = few_mul(g, row_weight(l, o->f), pull);
   if (o->weighting == DMD) { /* D_fake - D_real = sin(t) sigma_d (F_real - F_fake) */
     few_node D = few_trig_denoised(l, &d, real);
     pull = few_mul(g, few_mul(g, d.sin, few_scale(g, pull, l->spec->sigma_data)),
@@ -79,7 +140,7 @@ static void build_fake(struct few_loss *l, const void *opts) {
 const struct few_objective_def few__objective_vsd = {
     .version = FEW_OBJECTIVE_DEF_VERSION,
     .name = "vsd",
-    .source = "arXiv 2305.16213, 2311.18828",
+    .source = "arXiv 2305.16213, 2311.18828, 2502.15681",
     .help = "variational score distillation (distribution matching, DMD)",
     .options = options,
     .options_size = sizeof(struct vsd_opts),

@@ -291,6 +291,108 @@ static void test_sid_is_the_fisher_divergence(void **state) {
   end(&s);
 }
 
+/* ---- divergences ---- */
+
+static double divergence(int f, double r) {
+  switch (f) {
+    case FEW_REVERSE_KL:
+      return -log(r);
+    case FEW_SOFTENED_KL:
+      return (r + 1) * log((r + 1) / (2 * r));
+    case FEW_JS:
+      return r * log(r) - (r + 1) * log((r + 1) / 2);
+    case FEW_HELLINGER:
+      return 1 - sqrt(r);
+    case FEW_JEFFREYS:
+      return (r - 1) * log(r);
+    default:
+      return r * log(r);
+  }
+}
+
+/* h(r) = f''(r) r^2 against the second difference of f, whose errors are h^2 f'''' r^2 / 12 and
+ * 4 eps f / h^2 r^2. */
+static void test_divergence_weights(void **state) {
+  (void)state;
+  struct setting s;
+  const double d[4] = {-1.5, -0.2, 0.4, 1.5};
+  begin(&s, "vsd", 4, true, (const char *const[][2]){{NULL, NULL}});
+  few_node out[6], at = few_const(s.g, FEW_SHAPE(4), d);
+  for (int f = 0; f < 6; f++) out[f] = few__divergence_weight(s.g, (enum few_divergence)f, at);
+  double **v = replay(&s, 6, out);
+  for (int f = 0; f < 6; f++)
+    for (int i = 0; i < 4; i++) {
+      const double r = exp(d[i]), h = 1e-4 * r;
+      const double second =
+          (divergence(f, r + h) - 2 * divergence(f, r) + divergence(f, r - h)) / (h * h);
+      assert_close(v[f][i], second * r * r, 1e-6);
+    }
+  free_rooms(6, v);
+  end(&s);
+}
+
+/* Between the teacher's N(0.4, 0.6^2) and the student's N(b, 0.8^2) in one dimension, by
+ * quadrature: dD_f/db, a difference of D_f, is E h(r) (s_student - s_teacher), since dx/db = 1. */
+static double log_density(double x, double mean, double s) {
+  return -0.5 * (x - mean) * (x - mean) / (s * s) - log(s) - 0.5 * log(4 * FEW_PI_2);
+}
+
+static void test_divergence_gradient(void **state) {
+  (void)state;
+  enum { N = 4001 };
+  static double d[N], x[N];
+  const double mu = 0.4, s = 0.6, b = 0.1, a = 0.8, width = 10.0 / (N - 1), h = 1e-4;
+  struct setting set;
+  begin(&set, "vsd", ROWS, true, (const char *const[][2]){{NULL, NULL}});
+  for (int i = 0; i < N; i++) {
+    x[i] = -5 + width * i;
+    d[i] = log_density(x[i], mu, s) - log_density(x[i], b, a);
+  }
+  few_node out[6], at = few_const(set.g, FEW_SHAPE(N), d);
+  for (int f = 0; f < 6; f++) out[f] = few__divergence_weight(set.g, (enum few_divergence)f, at);
+  double **v = replay(&set, 6, out);
+  for (int f = 0; f < 6; f++) {
+    double by_scores = 0, D[2] = {0, 0};
+    for (int i = 0; i < N; i++) {
+      const double gap = -(x[i] - b) / (a * a) + (x[i] - mu) / (s * s);
+      by_scores += width * exp(log_density(x[i], b, a)) * v[f][i] * gap;
+      for (int k = 0; k < 2; k++) {
+        const double moved = b + (k ? -h : h), q = log_density(x[i], moved, a);
+        D[k] += width * exp(q) * divergence(f, exp(log_density(x[i], mu, s) - q));
+      }
+    }
+    assert_close(by_scores, (D[0] - D[1]) / (2 * h), 1e-7); /* h^2, and eps/h */
+    assert_true(fabs(by_scores) > 0.01);
+  }
+  free_rooms(6, v);
+  end(&set);
+}
+
+/* The gap of each row is multiplied by h over the mean of h, so its square by the square. */
+static void test_divergence_of_rows(void **state) {
+  (void)state;
+  double plain[ROWS];
+  for (int pass = 0; pass < 2; pass++) {
+    struct setting s;
+    begin(&s, "vsd", ROWS, false,
+          (const char *const[][2]){{"f", pass ? "forward-kl" : "reverse-kl"}, {NULL, NULL}});
+    s.def->build(&s.loss, s.opts);
+    assert_int_equal(s.loss.n_logs, 1 + pass);
+    const few_node out[2] = {s.loss.log[pass].rows, s.loss.log[0].rows};
+    assert_string_equal(s.loss.log[pass].name, "score_gap");
+    double **v = replay(&s, 2, out), mean = 0;
+    for (int r = 0; r < ROWS; r++) mean += v[1][r] / ROWS;
+    for (int r = 0; r < ROWS; r++) {
+      const double share = v[1][r] / mean;
+      if (pass) assert_close(v[0][r], plain[r] * share * share, 1e-12);
+      if (pass) assert_true(fabs(share - 1) > 1e-3);
+      plain[r] = v[0][r];
+    }
+    free_rooms(2, v);
+    end(&s);
+  }
+}
+
 /* ---- gradients with networks ---- */
 
 /* The mean over rows of num / den, with element `at` of a parameter moved. */
@@ -479,6 +581,9 @@ static void test_adversarial_begins_undecided(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_divergence_weights),
+      cmocka_unit_test(test_divergence_gradient),
+      cmocka_unit_test(test_divergence_of_rows),
       cmocka_unit_test(test_vsd_is_the_gradient_of_kl),
       cmocka_unit_test(test_sid_is_the_fisher_divergence),
       cmocka_unit_test(test_vsd_gradient),
