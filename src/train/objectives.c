@@ -68,8 +68,9 @@ static few_status check_sum(few_ctx *ctx, const struct few_config *c) {
     const struct few_objective_def *other = first;
     const char *why = NULL;
     if (d->classifies || first->classifies) why = "a classifier's loss cannot be added to another";
-    if (d->step_size != first->step_size)
-      why = "they give the student the step size in different forms";
+    if (d->step_size != first->step_size && !d->generates)
+      why = first->generates ? "only the first can give the student a step size: exchange them"
+                             : "they give the student the step size in different forms";
     if (d->pairs != first->pairs) why = "one trains on the data, the other on the teacher's pairs";
     if (d->stages && !first->stages) why = "the second has stages: put it first";
     if (!why && d->target != FEW_TARGET_NONE && with_target(c, i)) {

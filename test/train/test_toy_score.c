@@ -23,7 +23,7 @@ static struct toy_energy measure(struct toy *t, const char *what) {
 #define ALONE "steps=500", "batch=256", "fake_updates=3"
 #define BESIDE "steps=300", "batch=256", "tangent_warmup=100"
 #define ADDED "adversarial.weight=3e-3", "adversarial.fake_weight=1e-2"
-enum { OVERRIDES = 7 };
+enum { OVERRIDES = 8 };
 static const struct held {
   const char *name, *recipe;
   const char *own[OVERRIDES];
@@ -40,7 +40,16 @@ static const struct held {
     {"SiDA",
      "toy-sid",
      {ALONE, "objective=sid + adversarial", ADDED},
-     {0.012, 0.45}},                                       /* 0.0040, 0.212 */
+     {0.012, 0.45}}, /* 0.0040, 0.212 */
+    {"meanflow + vsd",
+     "toy-meanflow",
+     {"steps=500", "batch=256", "fake_updates=3", "objective=meanflow + vsd", "vsd.weight=0.1",
+      "width=64", "layers=3"},
+     {0.012, 0.45}}, /* 0.0047, 0.151 */
+    {"js",
+     "toy-vsd",
+     {ALONE, "weighting=dmd", "objective=vsd + adversarial", "f=js", ADDED},
+     {0.012, 0.45}},                                       /* 0.0040, 0.241 */
     {"scd + vsd", "toy-scd-vsd", {BESIDE}, {0.002, 0.04}}, /* 0.0002, 0.011 */
     {"scd + sid",
      "toy-scd-vsd",

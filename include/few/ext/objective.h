@@ -162,6 +162,9 @@ struct few_objective_def {
   int (*stages)(const void *opts);                                      /* NULL: one */
   void (*build)(struct few_loss *l, const void *opts); /* the student's loss, by few_loss_add */
   void (*build_fake)(struct few_loss *l, const void *opts); /* the fake network's; NULL: none */
+  bool
+      generates; /* trains images that the student makes in one step. In a sum, the student may take
+                   * the step size of the first objective */
   /* Whether its phase of the fake network trains a discriminator whose logit estimates the log of
    * the density ratio of data and student. NULL: no. */
   bool (*estimates_ratio)(const void *opts);

@@ -113,5 +113,6 @@ const struct few_objective_def few__objective_adversarial = {
     .check = check,
     .build = build,
     .build_fake = build_fake,
+    .generates = true,
     .estimates_ratio = estimates_ratio,
 };

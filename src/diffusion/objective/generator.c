@@ -17,6 +17,9 @@
  *
  * so that the second step is trained on the student's own images, as in sampling, and not on data.
  *
+ * A student that takes a step size (meanflow, shortcut, flowmap) makes its images with the size of
+ * the step from t_1 to 0.
+ *
  * The fake network starts as the teacher and is trained on these x by the diffusion loss. Its score
  * is that of the student's distribution with noise at t (Diff-Instruct, arXiv 2305.18455; VSD,
  * arXiv 2305.16213).
@@ -27,16 +30,34 @@
 
 #include "base/rng.h"
 
-typedef few_node evaluate_F(struct few_loss *l, enum few_role who, few_node x, few_node t,
-                            few_node label, few_node guidance);
+/* The size of a step from t to the image, in the student's unit. */
+static few_node step_size(const struct few_loss *l, few_node t) {
+  switch (l->spec->step_size) {
+    case FEW_STEP_SIZE_ANGLE:
+      return t;
+    case FEW_STEP_SIZE_HALVINGS:
+      return few_fill(l->g, 0, FEW_SHAPE(l->rows)); /* the whole way */
+    default:
+      return FEW_NONE;
+  }
+}
 
-static few_node jump(struct few_loss *l, evaluate_F *F, few_node x, few_node t, few_node s) {
+static few_node student_F(struct few_loss *l, few_node x, few_node t, few_node s, bool no_dropout) {
+  struct few_net_input in =
+      few_net_input_of(few_scale(l->g, x, 1 / l->spec->sigma_data), t, l->label);
+  if (l->spec->guidance) in.guidance = s;
+  in.step_size = step_size(l, t);
+  in.no_dropout = no_dropout;
+  return l->net(l, FEW_STUDENT, &in);
+}
+
+static few_node jump(struct few_loss *l, bool no_dropout, few_node x, few_node t, few_node s) {
   few_graph *g = l->g;
   const struct few_trig_state at = {.t = t,
                                     .cos = few_loss_rows(l, few_cos(g, t)),
                                     .sin = few_loss_rows(l, few_sin(g, t)),
                                     .x = x};
-  return few_trig_denoised(l, &at, F(l, FEW_STUDENT, x, t, l->label, s));
+  return few_trig_denoised(l, &at, student_F(l, x, t, s, no_dropout));
 }
 
 /* This does not use few_loss_randn, because the objectives of a sum share their images. */
@@ -50,14 +71,14 @@ few_node few__generate(struct few_loss *l, const struct few_generator_opts *o) {
   assert(o->sigma_init > 0 && o->mid_share >= 0 && o->mid_share <= 1);
   few_node z = noise(l, FEW_RNG_GENERATOR), s = few_loss_guidance_scale(l);
   few_node t = few_fill(g, atan(o->sigma_init / l->spec->sigma_data), FEW_SHAPE(l->rows));
-  if (o->mid_share <= 0) return jump(l, few_loss_F, z, t, s);
-  few_node x = jump(l, few_loss_target_F, z, t, s); /* as the sampler has it */
+  if (o->mid_share <= 0) return jump(l, false, z, t, s);
+  few_node x = jump(l, true, z, t, s); /* as the sampler has it */
   few_node second = few_less(g, few_randu(g, FEW_RNG_GENERATOR_PICK, FEW_SHAPE(l->rows)),
                              few_fill(g, o->mid_share, FEW_SCALAR));
   few_node mid = few_add(g, few_scale(g, few_stop(g, x), cos(o->mid_time)),
                          few_scale(g, noise(l, FEW_RNG_GENERATOR_MID), sin(o->mid_time)));
   few_node start = few_select(g, few_loss_rows(l, second), mid, z);
-  return jump(l, few_loss_F, start,
+  return jump(l, false, start,
               few_select(g, second, few_fill(g, o->mid_time, FEW_SHAPE(l->rows)), t), s);
 }
 
@@ -104,12 +125,16 @@ void few__generator_use(struct few_use *out, const struct few_generator_opts *o,
 
 few_status few__generator_check(few_ctx *ctx, const char *name, const struct few_generator_opts *o,
                                 const struct few_fit *fit) {
-  if (fit->student->step_size)
-    return few__fail(
-        ctx, FEW_E_INVALID,
-        "%s: the student takes a step size, but this objective makes its images without "
-        "one: add it to an objective whose student has no such input",
-        name);
+  if (fit->student->step_size == FEW_STEP_SIZE_SEGMENT)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: this student's steps end at the end of a segment, and this objective "
+                     "makes images in one step: add it to another objective",
+                     name);
+  if (fit->student->step_size == FEW_STEP_SIZE_HALVINGS && o->mid_share > 0)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: this student's steps are powers of two, and the second step from "
+                     "mid_time is none: give mid_share = 0",
+                     name);
   if (o->mid_share > 0 && o->mid_time >= atan(o->sigma_init / fit->student->sigma_data))
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: mid_time %g is not below the start, arctan(sigma_init/sigma_d) = %g",

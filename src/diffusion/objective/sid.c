@@ -104,4 +104,5 @@ const struct few_objective_def few__objective_sid = {
     .guides = true,
     .build = build,
     .build_fake = build_fake,
+    .generates = true,
 };

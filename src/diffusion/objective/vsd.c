@@ -152,4 +152,5 @@ const struct few_objective_def few__objective_vsd = {
     .guides = true,
     .build = build,
     .build_fake = build_fake,
+    .generates = true,
 };

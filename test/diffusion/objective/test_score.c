@@ -27,8 +27,9 @@ struct setting {
   struct few_loss loss;
   int n_student; /* number of calls of the student; which of them were without dropout */
   bool no_dropout[4];
-  bool zero_head;    /* the discriminator's last layer is 0, as at the start of a run */
-  const char *moved; /* a parameter whose element `at` is moved by `by` */
+  few_node step_size[4]; /* of these calls */
+  bool zero_head;        /* the discriminator's last layer is 0, as at the start of a run */
+  const char *moved;     /* a parameter whose element `at` is moved by `by` */
   int64_t at;
   double by;
 };
@@ -69,6 +70,7 @@ static few_node net(struct few_loss *l, enum few_role who, const struct few_net_
   struct setting *s = l->user;
   if (who == FEW_STUDENT) {
     assert_true(s->n_student < FEW_COUNT(s->no_dropout));
+    s->step_size[s->n_student] = in->step_size;
     s->no_dropout[s->n_student++] = in->no_dropout;
   }
   if (s->gaussian && who == FEW_STUDENT) return linear_F(l, in);
@@ -289,6 +291,41 @@ static void test_sid_is_the_fisher_divergence(void **state) {
   assert_true(size.mean > 20 * f.error && size.mean > 20 * i.error);
   free_rooms(3, v);
   end(&s);
+}
+
+/* ---- students that take a step size ---- */
+
+/* One step goes all the way from t to the image, and a second step from mid_time. */
+static void test_step_size(void **state) {
+  (void)state;
+  for (int unit = 0; unit < FEW_STEP_SIZES; unit++) {
+    struct setting s;
+    begin(&s, "vsd", ROWS, false, (const char *const[][2]){{NULL, NULL}});
+    struct few_net_spec stepped = spec;
+    const struct few_generator_opts gen = {
+        .sigma_init = 80, .mid_time = 1.1, .mid_share = unit == FEW_STEP_SIZE_ANGLE ? 0.5 : 0};
+    stepped.step_size = (enum few_step_size)unit;
+    s.loss.spec = &stepped;
+    few__generate(&s.loss, &gen);
+    assert_int_equal(s.n_student, gen.mid_share > 0 ? 2 : 1);
+    few_node last = s.step_size[s.n_student - 1];
+    if (unit == FEW_STEP_SIZE_NONE || unit == FEW_STEP_SIZE_SEGMENT) {
+      assert_int_equal(last, FEW_NONE);
+    } else {
+      int mid = 0;
+      double **v = replay(&s, 1, &last);
+      for (int r = 0; r < ROWS; r++) {
+        if (unit == FEW_STEP_SIZE_HALVINGS) assert_true(v[0][r] == 0);
+        if (unit == FEW_STEP_SIZE_ANGLE && fabs(v[0][r] - 1.1) < 1e-12)
+          mid++;
+        else if (unit == FEW_STEP_SIZE_ANGLE)
+          assert_close(v[0][r], atan(80 / sigma), 1e-12);
+      }
+      if (gen.mid_share > 0) assert_in_range(mid, 1, ROWS - 1);
+      free_rooms(1, v);
+    }
+    end(&s);
+  }
 }
 
 /* ---- divergences ---- */
@@ -581,6 +618,7 @@ static void test_adversarial_begins_undecided(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_step_size),
       cmocka_unit_test(test_divergence_weights),
       cmocka_unit_test(test_divergence_gradient),
       cmocka_unit_test(test_divergence_of_rows),
