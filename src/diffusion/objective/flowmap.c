@@ -11,7 +11,9 @@
  * Each form is an equation that X obeys for all t and s; sg is a stopped gradient.
  *
  *   eulerian     dX/dt = 0 along the flow, with s fixed: sCM's loss (scm.c) with t - s in place of
- *                t. scd_segments.c is the case in which s is the end of t's segment.
+ *                t. scd_segments.c is the case in which s is the end of t's segment. From self, the
+ *                velocity is that of the row, as in sCT, or the student's own (`velocity`), which
+ *                then learns by flow matching at a time of its own in every row.
  *   lagrangian   | dX/ds - sg v(X, s) |^2: the map's end moves with the velocity there. The tangent
  *                is of s alone, and the gradient passes through it.
  *   terminal     lagrangian, and flow matching at a time of its own for every row
@@ -44,7 +46,7 @@
  *   sin(a + b) F* = sin(a) cos(b) F1 + sin(b) F2 - sin(a) sin(b) x_t/sigma_d.
  *
  * Losses other than Eulerian are q/sg(q + norm_c)^norm_p of the mean square q of a row, times a
- * learned weight of t (adaptive).
+ * learned weight of t (adaptive), except beside a term of flow matching.
  *
  * ---- The pair of times ----
  *
@@ -83,7 +85,7 @@ static const struct few_option options[] = {
                    "with s = t"),
     FEW_OPT_CHOICE(struct flowmap_opts, velocity, "sample", "sample|predicted",
                    "eulerian from self: velocity of the flow: sample: that of the row; predicted: "
-                   "the student's own"),
+                   "the student's own, learned by flow matching in every row"),
     FEW_OPT_CHOICE(struct flowmap_opts, target, "student", "student|average",
                    "network of the student's own velocity and of two shorter steps: the student "
                    "or its average"),
@@ -95,7 +97,8 @@ static const struct few_option options[] = {
     FEW_OPT_REAL(struct flowmap_opts, norm_c, "0.001", 1e-12, 1e6,
                  "c of the weight 1/(error^2 + c)^p"),
     FEW_OPT_REAL(struct flowmap_opts, flow_weight, "1", 0, 1e6,
-                 "terminal: weight of flow matching"),
+                 "weight of flow matching in every row (terminal; eulerian with velocity = "
+                 "predicted)"),
     FEW_OPT_CHOICE(struct flowmap_opts, middle, "anywhere", "anywhere|half",
                    "semigroup: where the first of the two steps ends"),
     FEW_OPT_CHOICE(struct flowmap_opts, end, "uniform", "uniform|swap|gap",
@@ -121,7 +124,14 @@ static bool teacherless(const void *opts) {
 static bool needs_diagonal(const struct flowmap_opts *o) {
   if (o->form == SEMIGROUP) return true;
   if (o->from == TEACHER || o->form == TERMINAL) return false;
-  return o->form == LAGRANGIAN || o->velocity == PREDICTED;
+  return o->form == LAGRANGIAN;
+}
+
+/* Does every row also train the velocity at a time of its own? With limited tangents rows on the
+ * diagonal would not do: a velocity with the row's noise would not be averaged. */
+static bool has_flow_term(const struct flowmap_opts *o) {
+  return o->form == TERMINAL ||
+         (o->form == EULERIAN && o->from == SELF && o->velocity == PREDICTED);
 }
 
 static few_status check(few_ctx *ctx, const void *opts, const struct few_fit *fit) {
@@ -247,7 +257,7 @@ static few_node velocity(struct few_loss *l, const struct flowmap_opts *o, const
 /* ---- the losses ---- */
 
 static void add(struct few_loss *l, const struct flowmap_opts *o, const char *name,
-                few_node residual, few_node t, bool adaptive, double weight) {
+                few_node residual, few_node t, bool learned, double weight) {
   few_graph *g = l->g;
   few_node q = few_loss_square(l, residual);
   few_loss_log(l, !strcmp(name, "flowmap") ? "mse" : "flow_mse", q);
@@ -255,14 +265,20 @@ static void add(struct few_loss *l, const struct flowmap_opts *o, const char *na
     few_node norm = few_log(g, few_stop(g, few_affine(g, q, 1, o->norm_c)));
     q = few_mul(g, q, few_exp(g, few_scale(g, norm, -o->norm_p)));
   }
-  few_loss_add(l, name, few_loss_mean(l, q, t, adaptive), weight);
+  few_loss_add(l, name, few_loss_mean(l, q, t, learned), weight);
 }
 
+/* Beside flow matching no weight is learned: the residual of the map has no noise, so its weight
+ * would grow until the map outweighed the velocity from which it learns. */
+static bool adaptive(const struct flowmap_opts *o) { return o->scm.adaptive && !has_flow_term(o); }
+
 static void eulerian(struct few_loss *l, const struct flowmap_opts *o, const struct rows *r) {
+  struct few_scm_opts scm = o->scm;
   few_node v = r->d.v;
+  scm.adaptive = adaptive(o);
   if (o->from == TEACHER || o->velocity == PREDICTED)
     v = few_scale(l->g, velocity(l, o, r, r->d.x, r->d.t), l->spec->sigma_data);
-  few__scm_build_map(l, &o->scm, r->d, v, r->guidance, r->s);
+  few__scm_build_map(l, &scm, r->d, v, r->guidance, r->s);
 }
 
 /* dX/ds/sigma_d - v(X, s)/sigma_d; X is a function of s by the step size and the angle. */
@@ -274,7 +290,7 @@ static void lagrangian(struct few_loss *l, const struct flowmap_opts *o, const s
   few_jvp(&dX, g, 1, &X, 1, &r->s, &one);
   few_node v = velocity(l, o, r, few_stop(g, X), r->s);
   few_node residual = few_sub(g, few_scale(g, dX, 1 / l->spec->sigma_data), v);
-  add(l, o, "flowmap", residual, r->d.t, o->scm.adaptive, 1);
+  add(l, o, "flowmap", residual, r->d.t, adaptive(o), 1);
 }
 
 /* Flow matching at a time of its own, with the row's image and noise. */
@@ -330,7 +346,7 @@ static void build(struct few_loss *l, const void *opts) {
     semigroup(l, o, &r);
   else
     lagrangian(l, o, &r);
-  if (o->form == TERMINAL) flow_matching(l, o, &r);
+  if (has_flow_term(o)) flow_matching(l, o, &r);
 }
 
 static double target_decay(const void *opts, const struct few_clock *at) {
