@@ -101,7 +101,9 @@ static few_status add(few_ctx *ctx, few_model **newest, double **sum, const char
                    "%s is of another network than the other snapshots in its directory: remove it",
                    path);
   if (!st) {
-    for (int64_t i = 0; i < n; i++) (*sum)[i] += share * (double)m->values[i];
+    double *to = *sum;
+    assert(to);
+    for (int64_t i = 0; i < n; i++) to[i] += share * (double)m->values[i];
     if (!*newest || m->step >= (*newest)->step) {
       few_model *before = *newest;
       *newest = m;
