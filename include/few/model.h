@@ -111,6 +111,8 @@ struct few_model_info {
   int n_times;          /* its own sampling times, falling; 0: none */
   const double *times;
   enum few_direction direction;
+  int64_t augment; /* labels of augmentation that it had as inputs in training, and that are 0 in
+                    * sampling; 0: none */
 };
 /* Texts, counts and times are borrowed. `size` is sizeof *out. */
 FEW_API void few_model_info(struct few_model_info *out, size_t size, const few_model *m);

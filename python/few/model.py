@@ -58,6 +58,7 @@ class ModelInfo:
     predicts: str  #: output of the raw network; F() gives F whatever it is
     times: tuple[float, ...]  #: its own sampling times in radians, falling
     direction: str  #: "both", "decodes" (from noise to images) or "encodes"
+    augment: int  #: labels of augmentation, its inputs in training; 0: none
 
 
 def _info(model: ctypes.c_void_p) -> ModelInfo:

@@ -13,11 +13,12 @@
 
 /* A file is written with the lowest version that can describe the model. */
 enum {
-  VERSION = 3,
+  VERSION = 4,
   SHORT_NAME = 63,
   DESCRIPTION_MAX = 16 << 20,
   SIDE_MAX = 1 << 20,
-  CLASSES_MAX = 1 << 20
+  CLASSES_MAX = 1 << 20,
+  AUGMENT_MAX = 1 << 12
 };
 enum { SPAN_STEPS_MAX = 1 << 20 };
 #define OTHER_FILE "the file was made by something else"
@@ -40,8 +41,9 @@ static void put_net(struct few_json *j, const few_model *m) {
 }
 
 /* Version 2 added lists of means and scales, and class names of over 63 bytes; version 3 processes
- * other than TrigFlow. */
+ * other than TrigFlow; version 4 labels of augmentation. */
 static int version_of(const few_model *m) {
+  if (m->spec.augment) return 4;
   if (m->spec.process) return 3;
   for (int64_t i = 0; m->class_names && i < m->spec.classes; i++)
     if (m->class_names[i] && strlen(m->class_names[i]) > SHORT_NAME) return 2;
@@ -148,6 +150,7 @@ few_status few__model_describe(const few_model *m, struct few_text *out) {
   few__json_put_string(j, "unit", few__step_size_name(m->spec.step_size));
   few__json_put_int(j, "steps", m->spec.max_steps);
   few__json_close(j);
+  if (m->spec.augment) few__json_put_int(j, "augment", m->spec.augment);
   few__json_put_string(j, "direction", few__direction_name(m->direction));
   put_unlabelled(j, &m->spec);
   few__json_put_raw(j, "provenance", m->provenance ? m->provenance : "{}");
@@ -266,6 +269,8 @@ static few_status read_spec(struct reading *r, struct few_net_spec *s) {
   FEW_TRY(few__json_int(r->ctx, r->place, r->data, "classes", 0, CLASSES_MAX, &s->classes));
   FEW_TRY(few__json_real(r->ctx, r->place, r->data, "sigma_data", &s->sigma_data));
   FEW_TRY(read_span(r, s));
+  if (json_object_get(r->all, "augment"))
+    FEW_TRY(few__json_int(r->ctx, r->place, r->all, "augment", 0, AUGMENT_MAX, &s->augment));
   r->guidance = json_object_get(r->all, "guidance");
   if (!r->guidance) return FEW_OK;
   return few__json_bool(r->ctx, r->place, r->guidance, "input", &s->guidance);

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { MAX_SIDE = 1 << 20, MAX_CLASSES = 1 << 20 };
+enum { MAX_SIDE = 1 << 20, MAX_CLASSES = 1 << 20, MAX_AUGMENT = 1 << 12 };
 static const int64_t max_values = (int64_t)1 << 26; /* of one image */
 
 static few_status check_spec(few_ctx *ctx, const struct few_net_spec *s) {
@@ -28,6 +28,9 @@ static few_status check_spec(few_ctx *ctx, const struct few_net_spec *s) {
   if (s->classes < 0 || s->classes > MAX_CLASSES)
     return few__fail(ctx, FEW_E_INVALID, "%lld classes: give 0 to %d", (long long)s->classes,
                      MAX_CLASSES);
+  if (s->augment < 0 || s->augment > MAX_AUGMENT)
+    return few__fail(ctx, FEW_E_INVALID, "%lld labels of augmentation: give 0 to %d",
+                     (long long)s->augment, MAX_AUGMENT);
   if (!(s->sigma_data > 0) || !isfinite(s->sigma_data))
     return few__fail(ctx, FEW_E_INVALID, "sigma_data is %g: give a finite number above 0",
                      s->sigma_data);
@@ -43,7 +46,9 @@ void few__model_reach(const few_graph *g, few_node y, bool *live) {
   }
 }
 
-static few_status count_flops(few_model *m, const few_graph *g, few_node y) {
+/* Counts the operations. Fails if the network does not depend on labels of augmentation that it
+ * should take: it would learn to make augmented images. */
+static few_status look(few_model *m, const few_graph *g, few_node y, few_node augment) {
   assert(!(m->flops > 0));
   bool *live;
   FEW_TRY(FEW_NEW(m->ctx, &live, few_graph_size(g)));
@@ -53,8 +58,11 @@ static few_status count_flops(few_model *m, const few_graph *g, few_node y) {
     const struct few_op_def *def = few__op_def(n->op);
     if (live[v] && def->flops) m->flops += def->flops(g, n);
   }
+  const bool takes = augment == FEW_NONE || live[augment];
   few__free(m->ctx, live);
-  return FEW_OK;
+  if (takes) return FEW_OK;
+  return few__fail(m->ctx, FEW_E_INVALID,
+                   "it has no input for the labels of augmentation: train it without augment");
 }
 
 /* A classifier takes clean images, without a time. */
@@ -71,6 +79,7 @@ static few_status declare(few_model *m) {
   FEW_TRY(few_graph_create(&g, m->ctx));
   struct few_nn nn = {.g = g, .params = &m->params, .prefix = ""};
   struct few_net_input in = few__model_inputs(m, g, 1);
+  in.augment = few__model_augment(m, g, 1);
   few_node y = build(m, &nn, &in);
   FEW_GOTO(few_graph_status(g));
   struct few_shape made =
@@ -78,7 +87,7 @@ static few_status declare(few_model *m) {
   if (!few__model_classifies(m)) made.dim[made.rank - 1] *= few_net_heads(&m->spec);
   assert(y != FEW_NONE && few_shape_equal(few_node_shape(g, y), made));
   FEW_UNUSED(made);
-  FEW_GOTO(count_flops(m, g, y));
+  FEW_GOTO(look(m, g, y, in.augment));
 out:
   few_graph_free(g);
   return st ? few__fail_in(m->ctx, st, "net %s", m->net->name) : FEW_OK;
@@ -220,7 +229,13 @@ struct few_net_input few__model_inputs(const few_model *m, few_graph *g, int64_t
       .label = s->classes ? few_input(g, "label", FEW_INDEX, FEW_SHAPE(rows)) : FEW_NONE,
       .guidance = s->guidance ? few_input(g, "guidance", FEW_REAL, FEW_SHAPE(rows)) : FEW_NONE,
       .step_size = s->step_size ? few_input(g, "step_size", FEW_REAL, FEW_SHAPE(rows)) : FEW_NONE,
+      .augment = FEW_NONE,
   };
+}
+
+few_node few__model_augment(const few_model *m, few_graph *g, int64_t rows) {
+  if (!m->spec.augment) return FEW_NONE;
+  return few_input(g, "augment", FEW_REAL, FEW_SHAPE(rows, m->spec.augment));
 }
 
 few_node few__model_trace_middle(const few_model *m, few_graph *g, const char *prefix,
@@ -314,6 +329,7 @@ void few_model_info(struct few_model_info *out, size_t size, const few_model *m)
                                       .step = m->step,
                                       .flops = m->flops,
                                       .step_size = s->step_size != FEW_STEP_SIZE_NONE,
+                                      .augment = s->augment,
                                       .n_times = m->n_times,
                                       .times = m->times,
                                       .direction = m->direction,

@@ -101,8 +101,10 @@ struct few_shares few__model_shares(const few_model *m);
 /* ---- The network as a graph ---- */
 
 /* The inputs "x", "t", "label", "guidance" and "step_size" of `rows` rows, as few_model_graph has
- * them. */
+ * them; no labels of augmentation. */
 struct few_net_input few__model_inputs(const few_model *m, few_graph *g, int64_t rows);
+/* The input "augment"; FEW_NONE if the network has none. */
+few_node few__model_augment(const few_model *m, few_graph *g, int64_t rows);
 /* Adds the network to the graph. The names of its parameters get the prefix, such as "teacher:";
  * `training` turns dropout on. */
 few_node few__model_trace(const few_model *m, few_graph *g, const char *prefix, bool training,

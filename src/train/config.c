@@ -40,6 +40,7 @@ static const struct few_option options[] = {
     FEW_OPT_INT(keys, channels_in, "0", 0, 3, "image files: 1 grey, 3 RGB; 0: as the images are"),
     FEW_OPT_BOOL(keys, labels, "yes", "use the labels of the data; no: train unconditionally"),
     FEW_OPT_BOOL(keys, flip, "no", "mirror half of the images, at random"),
+    FEW_AUGMENT_OPTIONS(keys, augment),
     FEW_OPT_REAL(keys, sigma_data, "0.5", 1e-3, 1e3,
                  "standard deviation to which the data are scaled"),
     FEW_OPT_CHOICE(keys, data_scale, "auto", "auto|one|each",

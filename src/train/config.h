@@ -26,6 +26,7 @@ struct few_train_keys { /* the trainer's own keys: see options[] in config.c */
   few_data_on_error data_on_error;
   enum few_scale_choice data_scale;
   bool flip, labels;
+  struct few_augment_opts augment;
   int64_t size, channels_in, background;
   few_data_fit fit;
   double sigma_data, label_dropout;

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "data/augment.h"
 #include "diffusion/process/process.h"
 #include "model/run/sample.h"
 #include "pairs.h"
@@ -85,6 +86,7 @@ static few_status declare_fake(few_ctx *ctx, struct few_setup *setup) {
   struct few_net_spec spec = setup->teacher->spec;
   void *opts;
   spec.guidance |= setup->spec.guidance;
+  spec.augment = 0; /* its images are never augmented */
   FEW_TRY(few__new(ctx, &opts, 1, net->options_size));
   memcpy(opts, setup->teacher->net_opts, net->options_size);
   few_status st = copy_dropout(ctx, setup, opts);
@@ -256,6 +258,36 @@ static bool estimates_ratio(const struct few_config *c) {
   return false;
 }
 
+/* Augmented images need labels wherever a network is evaluated at them. */
+static few_status check_augment(few_ctx *ctx, const struct few_setup *setup) {
+  const char *place = setup->config.recipe.place;
+  const double p = setup->config.keys.augment.p;
+  const few_model *t = setup->teacher;
+  if (!setup->spec.augment) return FEW_OK;
+  const few_status st = few__augment_check(setup->data, &setup->config.keys.augment);
+  if (st) return few__fail_in(ctx, st, "%s", place);
+  for (int i = 0; i < setup->config.n_objectives; i++) {
+    const struct few_objective_def *def = setup->config.objective[i].def;
+    if (def->augments) continue;
+    return few__fail(ctx, FEW_E_INVALID, "%s: augment = %g: objective %s %s: leave augment out",
+                     place, p, def->name,
+                     def->classifies ? "trains a network without an input for its labels"
+                                     : "does not learn from images of the data alone");
+  }
+  if (setup->config.needs_teacher && t->spec.augment != setup->spec.augment)
+    return few__fail(ctx, FEW_E_INVALID,
+                     "%s: augment = %g: teacher %s was trained without augmentation, so it has no "
+                     "flow to augmented images: leave augment out, or give a teacher that was "
+                     "trained with it",
+                     place, p, setup->config.keys.teacher);
+  if (setup->config.keys.flip)
+    few__log(ctx, FEW_LOG_WARN,
+             "%s: flip = yes mirrors images without a label, so that samples are mirrored too; "
+             "augment also mirrors, with a label",
+             place);
+  return FEW_OK;
+}
+
 few_status few__setup_fit(few_ctx *ctx, struct few_setup *setup) {
   const struct few_fit fit = {.student = &setup->spec,
                               .teacher = setup->teacher ? &setup->teacher->spec : NULL,
@@ -263,6 +295,7 @@ few_status few__setup_fit(few_ctx *ctx, struct few_setup *setup) {
                               .batch = setup->config.keys.batch,
                               .shards = setup->config.keys.shards,
                               .estimates_ratio = estimates_ratio(&setup->config)};
+  FEW_TRY(check_augment(ctx, setup));
   FEW_TRY(choose_dropout(ctx, setup));
   FEW_TRY(choose_guidance(ctx, setup));
   FEW_TRY(choose_step_size(ctx, setup));

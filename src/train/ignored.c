@@ -30,6 +30,10 @@ static bool evaluations(const struct few_setup *setup) {
 static bool has_labels(const struct few_setup *setup) { return setup->spec.classes > 0; }
 static bool images(const struct few_setup *setup) { return !setup->spec.points; }
 
+static bool augments(const struct few_setup *setup) { return setup->spec.augment > 0; }
+
+#define AUGMENT(key) \
+  { "augment_" key, augments, "there is no augmentation: give augment" }
 static const struct {
   const char *key;
   bool (*used)(const struct few_setup *setup);
@@ -56,6 +60,20 @@ static const struct {
     {"eval_labels", evaluations, "there are no evaluations: give eval_every"},
     {"label_dropout", has_labels, "the student is trained without labels"},
     {"flip", images, "the data are points, which are not mirrored"},
+    AUGMENT("xflip"),
+    AUGMENT("yflip"),
+    AUGMENT("rotate_int"),
+    AUGMENT("translate_int"),
+    AUGMENT("scale"),
+    AUGMENT("rotate_frac"),
+    AUGMENT("aniso"),
+    AUGMENT("translate_frac"),
+    AUGMENT("translate_int_max"),
+    AUGMENT("scale_std"),
+    AUGMENT("rotate_frac_max"),
+    AUGMENT("aniso_std"),
+    AUGMENT("aniso_rotate_prob"),
+    AUGMENT("translate_frac_std"),
 };
 
 few_status few__setup_warn_ignored(few_ctx *ctx, const struct few_setup *setup) {

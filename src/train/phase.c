@@ -31,6 +31,7 @@ int64_t few__parameters(const struct few_networks *w) { return base_of(w, PARTS)
 struct role_networks {
   const struct few_networks *w;
   enum few_phase_id id;
+  few_node augment; /* [rows,..] labels of augmentation; FEW_NONE: none */
 };
 
 /* Does the network get dropout in this phase? The network that the phase trains does. So does an
@@ -41,6 +42,14 @@ static bool trains(const struct role_networks *a, enum few_role who) {
          (who == FEW_TARGET && a->w->setup->config.target == FEW_TARGET_AVERAGE);
 }
 
+/* The labels of augmentation of the rows at which a network is evaluated: all, or the first ones
+ * (few_objective_def.augments). */
+static few_node labels_of(const struct few_loss *l, few_node augment, few_node x) {
+  const struct few_shape s = few_node_shape(l->g, x);
+  if (augment == FEW_NONE || s.rank < 1 || s.dim[0] == l->rows) return augment;
+  return few_slice(l->g, augment, 0, 0, s.dim[0]);
+}
+
 static few_node evaluate(struct few_loss *l, enum few_role who, const struct few_net_input *in) {
   static const char *const names[FEW_ROLES] = {"student:", "teacher:", "target:", "fake:"};
   const struct role_networks *a = l->user;
@@ -49,7 +58,9 @@ static few_node evaluate(struct few_loss *l, enum few_role who, const struct few
                                           : a->w->student;
   assert(m);
   const bool dropout = trains(a, who) && !in->no_dropout;
-  return few__model_trace_middle(m, l->g, names[who], dropout, in, &l->middle);
+  struct few_net_input own = *in;
+  if (m->spec.augment) own.augment = labels_of(l, a->augment, in->x);
+  return few__model_trace_middle(m, l->g, names[who], dropout, &own, &l->middle);
 }
 
 const char *few__phase_scalar(int i, char name[16]) {
@@ -79,7 +90,8 @@ static void build_loss(struct few_loss *l, const struct few_setup *setup, enum f
   }
 }
 
-static void make_inputs(struct few_loss *l, const struct few_setup *setup) {
+static void make_inputs(struct few_loss *l, struct role_networks *roles) {
+  const struct few_setup *setup = roles->w->setup;
   struct few_shape shape = setup->spec.points
                                ? FEW_SHAPE(l->rows, setup->spec.c)
                                : FEW_SHAPE(l->rows, setup->spec.h, setup->spec.w, setup->spec.c);
@@ -90,6 +102,7 @@ static void make_inputs(struct few_loss *l, const struct few_setup *setup) {
   l->pair_guidance = few__pairs_drawn(setup)
                          ? few_input(l->g, "pair_guidance", FEW_REAL, FEW_SHAPE(l->rows))
                          : FEW_NONE;
+  roles->augment = few__model_augment(roles->w->student, l->g, l->rows);
 }
 
 /* ---- gradients ---- */
@@ -204,7 +217,7 @@ few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_i
   few_graph *g;
   assert(rows > 0 && (id == FEW_PHASE_STUDENT || few__has_fake(setup)));
   FEW_TRY(few_graph_create(&g, ctx));
-  struct role_networks roles = {w, id};
+  struct role_networks roles = {w, id, FEW_NONE};
   struct few_nn head = {.g = g, .params = w->head, .prefix = "head:"};
   struct few_nn fake_head = {.g = g, .params = w->fake_head, .prefix = "fakehead:"};
   struct few_loss l = {.g = g,
@@ -220,7 +233,7 @@ few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_i
                        .fake_head = &fake_head,
                        .t = FEW_NONE,
                        .user = &roles};
-  make_inputs(&l, setup);
+  make_inputs(&l, &roles);
   build_loss(&l, setup, id);
   few_status st = few_graph_status(g);
   if (!st) st = plan(ctx, p, g, &l, w, backend, id);

@@ -47,8 +47,8 @@ few_status few__phase_create(few_ctx *ctx, struct few_phase *p, enum few_phase_i
                              const struct few_backend *backend);
 void few__phase_free(few_ctx *ctx, struct few_phase *p);
 
-/* The name of the plan's input for scalar i. The other inputs besides parameters are x, label, pair
- * and pair_guidance. */
+/* The name of the plan's input for scalar i. The other inputs besides parameters are x, label,
+ * pair, pair_guidance and augment. */
 const char *few__phase_scalar(int i, char name[16]);
 
 /* The networks' weights during a step: device arrays of the run. */

@@ -27,9 +27,12 @@ static few_status fill_from_data(const struct few_row_source *s, int64_t positio
   struct few_data_stream stream = FEW_DATA_STREAM_INIT;
   stream.seed = seed_of(k, rows->phase);
   stream.flip = k->flip;
+  stream.augment = k->augment;
   stream.scale = (struct few_data_scale){s->model->data_mean, s->model->data_scale};
   stream.scales = s->model->scales;
   FEW_TRY(few_data_fill(rows->x, rows->label, s->setup->data, &stream, position, rows->rows));
+  if (rows->augment)
+    FEW_TRY(few_data_fill_augment(rows->augment, s->setup->data, &stream, position, rows->rows));
   for (int64_t i = 0; map && i < rows->rows; i++) rows->label[i] = map[rows->label[i]];
   return FEW_OK;
 }

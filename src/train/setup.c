@@ -162,6 +162,7 @@ static few_status open_data(few_ctx *ctx, struct few_setup *setup) {
                                       .w = few_data_w(setup->data),
                                       .c = few_data_c(setup->data),
                                       .points = few_data_get_kind(setup->data) == FEW_DATA_POINTS,
+                                      .augment = k->augment.p > 0 ? FEW_AUGMENT_LABELS : 0,
                                       .classes = k->labels ? few_data_n_classes(setup->data) : 0,
                                       .sigma_data = k->sigma_data};
   return FEW_OK;

@@ -23,6 +23,7 @@ static few_status make_bindings(struct few_shards *s, struct few_shard_worker *w
   few__shard_set_slot(w->slots[k], plan, "label", w->label);
   few__shard_set_slot(w->slots[k], plan, "pair", w->pair);
   few__shard_set_slot(w->slots[k], plan, "pair_guidance", w->guidance);
+  few__shard_set_slot(w->slots[k], plan, "augment", w->augment);
   for (int i = 0; i < FEW_SHARD_SCALARS; i++)
     few__shard_set_slot(w->slots[k], plan, few__phase_scalar(i, name), &s->scalar[i]);
   return FEW_OK;
@@ -47,6 +48,7 @@ static few_status make_worker(struct few_shards *s, struct few_shard_worker *w) 
   FEW_TRY(FEW_NEW(s->ctx, &w->label, s->rows));
   if (setup->config.needs_pairs) FEW_TRY(FEW_NEW(s->ctx, &w->pair, s->rows * item));
   if (few__pairs_drawn(setup)) FEW_TRY(FEW_NEW(s->ctx, &w->guidance, s->rows));
+  if (setup->spec.augment) FEW_TRY(FEW_NEW(s->ctx, &w->augment, s->rows * setup->spec.augment));
   if (s->o.profile) FEW_TRY(FEW_NEW(s->ctx, &w->seconds, few__shards_cost(s).instructions));
   for (int k = 0; k < FEW_PHASES; k++) FEW_TRY(make_bindings(s, w, k));
   return FEW_OK;
@@ -99,6 +101,7 @@ static void free_worker(const struct few_shards *s, struct few_shard_worker *w) 
   few__free(ctx, w->x);
   few__free(ctx, w->pair);
   few__free(ctx, w->guidance);
+  few__free(ctx, w->augment);
   few__free(ctx, w->label);
   few__free(ctx, w->seconds);
   for (int k = 0; k < FEW_PHASES; k++) {

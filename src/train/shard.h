@@ -21,6 +21,7 @@ struct few_rows {
   int32_t *label;  /* -1: none */
   float *pair;     /* NULL, or [rows][h*w*c] the noise from which the pair's image was made */
   float *guidance; /* NULL, or [rows] the guidance scale of each pair */
+  float *augment;  /* NULL, or [rows][spec.augment] labels of augmentation */
 };
 
 struct few_shards_opts {

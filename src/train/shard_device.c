@@ -6,7 +6,7 @@
 /* The rows of an update, in host memory that the device reads. */
 struct batch {
   int64_t update; /* -1: none */
-  float *x, *pair, *guidance;
+  float *x, *pair, *guidance, *augment;
   int32_t *label;
 };
 
@@ -48,6 +48,8 @@ static few_status make_buffers(few_shards *s, enum few_phase_id k) {
       FEW_TRY(host_room(s, batch * item * (int64_t)sizeof *b->pair, &b->pair));
     if (few__pairs_drawn(setup))
       FEW_TRY(host_room(s, batch * (int64_t)sizeof *b->guidance, &b->guidance));
+    if (setup->spec.augment)
+      FEW_TRY(host_room(s, batch * setup->spec.augment * (int64_t)sizeof *b->augment, &b->augment));
   }
   a->n_results = p->n_terms + (1 + p->n_logs) * s->rows;
   FEW_TRY(FEW_NEW(s->ctx, &a->fetched, s->shards * a->n_results));
@@ -63,6 +65,7 @@ static void free_buffers(const few_shards *s, struct buffers *a) {
     s->arrays->device->free_host(s->arrays->queue, a->batch[i].x);
     s->arrays->device->free_host(s->arrays->queue, a->batch[i].pair);
     s->arrays->device->free_host(s->arrays->queue, a->batch[i].guidance);
+    s->arrays->device->free_host(s->arrays->queue, a->batch[i].augment);
     s->arrays->device->free_host(s->arrays->queue, a->batch[i].label);
   }
   few__free(s->ctx, a->fetched);
@@ -84,9 +87,11 @@ static void fill_shard(void *user, int64_t shard, int worker) {
   const struct few_setup *setup = s->o.networks.setup;
   const int64_t first = shard * s->rows, item = setup->spec.h * setup->spec.w * setup->spec.c;
   FEW_UNUSED(worker);
-  s->o.fill(s->o.user, &(struct few_rows){s->now, a->update, first, s->rows, a->x + first * item,
-                                          a->label + first, a->pair ? a->pair + first * item : NULL,
-                                          a->guidance ? a->guidance + first : NULL});
+  s->o.fill(s->o.user,
+            &(struct few_rows){s->now, a->update, first, s->rows, a->x + first * item,
+                               a->label + first, a->pair ? a->pair + first * item : NULL,
+                               a->guidance ? a->guidance + first : NULL,
+                               a->augment ? a->augment + first * setup->spec.augment : NULL});
 }
 
 static struct batch *fill_ahead(few_shards *s, int64_t update) {
@@ -130,6 +135,8 @@ static few_status enqueue_shard(few_shards *s, struct few_shard_worker *w,
   if (batch->pair) few__shard_set_slot(slots, p->plan, "pair", batch->pair + first * item);
   if (batch->guidance)
     few__shard_set_slot(slots, p->plan, "pair_guidance", batch->guidance + first);
+  if (batch->augment)
+    few__shard_set_slot(slots, p->plan, "augment", batch->augment + first * setup->spec.augment);
   FEW_TRY(few__device_plan_enqueue(
       device_plan, &(struct few_binding){.slots = slots,
                                          .key = few__shard_key(s, first),

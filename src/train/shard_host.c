@@ -7,7 +7,7 @@ static void run_shard(void *user, int64_t shard, int worker) {
   const struct few_phase *p = &s->phase[s->now];
   const int64_t batch = s->rows * s->shards, first = shard * s->rows;
   s->o.fill(s->o.user, &(struct few_rows){s->now, s->update, first, s->rows, w->x, w->label,
-                                          w->pair, w->guidance});
+                                          w->pair, w->guidance, w->augment});
   few__shard_bind(s, w);
   float *grad = few__reduce_take(s->reduction[s->now]), term[FEW_MAX_TERMS] = {0};
   void **outs = w->outs[s->now];

@@ -14,7 +14,7 @@ enum { FEW_SHARD_SCALARS = FEW_MAX_OBJECTIVES * FEW_MAX_SCALARS };
 struct few_shard_worker { /* the state of a worker; on a device there is one worker */
   few_executor *executor;
   few_status status;
-  float *x, *pair, *guidance;
+  float *x, *pair, *guidance, *augment;
   int32_t *label;
   double *seconds; /* NULL, or a profile */
   const void **slots[FEW_PHASES];

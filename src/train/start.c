@@ -73,6 +73,16 @@ static int copy_weights(const few_model *from, const few_model *to, float *value
   return n;
 }
 
+/* The tensors for labels of augmentation that the student has and the model it starts from has not.
+ * They have no effect at first. */
+static int new_labels(const few_model *from, const few_model *to) {
+  int n = 0;
+  if (from->spec.augment || !to->spec.augment) return 0;
+  for (int i = 0; i < to->params.n; i++)
+    n += !strncmp(to->params.at[i].name, "cond.augment.", strlen("cond.augment."));
+  return n;
+}
+
 /* Copies the student's first weights from the model that `init` names, which must have all of them,
  * or from the teacher. Warns if the teacher has none of them. */
 static few_status start_student(few_ctx *ctx, const struct few_networks *w, float *values) {
@@ -88,7 +98,7 @@ static few_status start_student(few_ctx *ctx, const struct few_networks *w, floa
         "fit: give prediction = %s",
         setup->config.keys.init, few__predict_name(from->spec.predicts),
         few__predict_name(m->spec.predicts), few__predict_name(from->spec.predicts));
-  if (setup->start && n < m->params.n)
+  if (setup->start && n + new_labels(from, m) < m->params.n)
     return few__fail(ctx, FEW_E_INVALID,
                      "init = %s: the student has %d tensors, and this model has %d of them: give a "
                      "model of the same net, with the same options",

@@ -12,10 +12,11 @@ test -e /usr/share/datasets/fashion-mnist || {
   echo "note: dataset-fashion-mnist is not installed: skipped" >&2
   exit 0
 }
-train teacher || fail "no teacher"
+train teacher augment=0.3 || fail "no teacher"
 for objective in diffusion scd progressive vsd+adversarial; do
   given="objective=$objective"
   [ $objective = progressive ] && given="$given start=8"
+  [ $objective = diffusion ] || [ $objective = scd ] && given="$given augment=0.3"
   [ $objective = diffusion ] || given="$given teacher=teacher/model.safetensors optimizer=radam"
   # shellcheck disable=SC2086  # words
   train whole $given workers=1 || fail "no run"

@@ -55,6 +55,7 @@ static void assert_same(const few_model *a, const few_model *b) {
   assert_true(a->spec.points == b->spec.points && a->spec.classes == b->spec.classes);
   assert_true(a->spec.guidance == b->spec.guidance && a->spec.sigma_data == b->spec.sigma_data);
   assert_true(a->spec.step_size == b->spec.step_size && a->spec.predicts == b->spec.predicts);
+  assert_int_equal(a->spec.augment, b->spec.augment);
   assert_int_equal(a->params.total, b->params.total);
   assert_int_equal(a->params.n, b->params.n);
   for (int i = 0; i < a->params.n; i++) {
@@ -140,6 +141,41 @@ static void test_version_2(void **state) {
     few_model_free(back);
     few_model_free(m);
   }
+  scratch_free(&s);
+}
+
+/* Labels of augmentation are inputs in training only. Files of networks without them stay as they
+ * were. */
+static void test_augment(void **state) {
+  (void)state;
+  struct scratch s = scratch_new();
+  few_model *plain = test_model_new(s.ctx, TEST_UNET), *m, *back;
+  struct few_net_spec spec = plain->spec;
+  struct few_model_info info;
+  few_graph *g;
+  few_node y;
+  spec.augment = 13;
+  assert_ok(s.ctx, few__model_create(s.ctx, &m, plain->net, plain->net_opts, &spec, 5));
+  assert_int_equal(m->params.n, plain->params.n + 1);
+  assert_true(few__params_find(&m->params, "cond.augment.w") >= 0);
+  assert_ok(s.ctx, few_graph_create(&g, s.ctx));
+  assert_ok(s.ctx, few_model_graph(&y, m, g, 2));
+  for (few_node v = 0; v < few_graph_size(g); v++)
+    assert_true(!few__node(g, v)->name || !strstr(few__node(g, v)->name, "augment"));
+  few_graph_free(g);
+  assert_ok(s.ctx, few_model_save(m, s.path));
+  assert_ok(s.ctx, few_model_load(&back, s.ctx, s.path));
+  assert_same(m, back);
+  few_model_info(&info, sizeof info, back);
+  assert_int_equal(info.augment, 13);
+  char *text = metadata(back), *before = metadata(plain);
+  assert_non_null(strstr(text, "\"version\":4"));
+  assert_null(strstr(before, "augment"));
+  few_text_free(s.ctx, text);
+  few_text_free(s.ctx, before);
+  few_model_free(back);
+  few_model_free(m);
+  few_model_free(plain);
   scratch_free(&s);
 }
 
@@ -291,7 +327,7 @@ static void test_unlabelled(void **state) {
 static void test_wrong_descriptions(void **state) {
   (void)state;
   static const struct edit edits[] = {
-      {"\"version\":1", "\"version\":4", FEW_E_UNSUPPORTED, "newer"},
+      {"\"version\":1", "\"version\":5", FEW_E_UNSUPPORTED, "newer"},
       {"\"version\":1", "\"version\":\"1\"", FEW_E_FORMAT, "version"},
       {"\"unet\"", "\"u-net\"", FEW_E_UNSUPPORTED, "u-net"},
       {"\"blocks\"", "\"bloks\"", FEW_E_FORMAT, "blocks"},
@@ -336,6 +372,9 @@ static void test_wrong_descriptions(void **state) {
       {"\"unit\":\"none\"", "\"unit\":\"parsec\"", FEW_E_UNSUPPORTED, "parsec"},
       {"\"unit\":\"none\"", "\"unit\":\"halvings\"", FEW_E_FORMAT, "steps"},
       {"\"unit\":\"none\"", "\"unit\":\"angle\"", FEW_E_FORMAT, "missing"},
+      {"\"direction\":", "\"augment\":-1,\"direction\":", FEW_E_FORMAT, "augment"},
+      {"\"direction\":", "\"augment\":4097,\"direction\":", FEW_E_FORMAT, "augment"},
+      {"\"direction\":", "\"augment\":13,\"direction\":", FEW_E_FORMAT, "missing"},
       {"\"provenance\":{}", "\"provenance\":[]", FEW_E_FORMAT, "provenance"},
       {"\"direction\":\"both\"", "\"direction\":\"up\"", FEW_E_FORMAT, "direction"},
       {"\"step\":", "\"times\":[],\"step\":", FEW_E_FORMAT, "times"},
@@ -561,13 +600,14 @@ static void test_create_refuses(void **state) {
   few_ctx *ctx = test_ctx();
   few_model *good = test_model_new(ctx, TEST_UNET), *m = good;
   const struct few_net_spec base = good->spec;
-  struct few_net_spec specs[] = {base, base, base, base, base, base};
+  struct few_net_spec specs[] = {base, base, base, base, base, base, base};
   specs[0].h = 0;
   specs[1].c = -3;
   specs[2].classes = -1;
   specs[3].sigma_data = NAN;
   specs[4].points = true;
   specs[5].h = 7;
+  specs[6].augment = -1;
   for (int i = 0; i < FEW_COUNT(specs); i++) {
     assert_int_equal(few__model_create(ctx, &m, good->net, good->net_opts, &specs[i], 0),
                      FEW_E_INVALID);
@@ -580,19 +620,13 @@ static void test_create_refuses(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_round_trip),
-      cmocka_unit_test(test_version_2),
-      cmocka_unit_test(test_info),
-      cmocka_unit_test(test_every_truncation),
-      cmocka_unit_test(test_every_bit_of_the_header),
-      cmocka_unit_test(test_unlabelled),
-      cmocka_unit_test(test_wrong_descriptions),
-      cmocka_unit_test(test_absurd_sizes),
-      cmocka_unit_test(test_wrong_tensors),
-      cmocka_unit_test(test_halves),
-      cmocka_unit_test(test_save_as),
-      cmocka_unit_test(test_wrong_scales),
-      cmocka_unit_test(test_create_refuses),
+      cmocka_unit_test(test_round_trip),       cmocka_unit_test(test_version_2),
+      cmocka_unit_test(test_augment),          cmocka_unit_test(test_info),
+      cmocka_unit_test(test_every_truncation), cmocka_unit_test(test_every_bit_of_the_header),
+      cmocka_unit_test(test_unlabelled),       cmocka_unit_test(test_wrong_descriptions),
+      cmocka_unit_test(test_absurd_sizes),     cmocka_unit_test(test_wrong_tensors),
+      cmocka_unit_test(test_halves),           cmocka_unit_test(test_save_as),
+      cmocka_unit_test(test_wrong_scales),     cmocka_unit_test(test_create_refuses),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

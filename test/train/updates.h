@@ -27,6 +27,8 @@ static inline void updates_fill(void *user, const struct few_rows *rows) {
                         .step = (uint64_t)rows->update,
                         .purpose = FEW_RNG_CHECK};
     few__rng_normal_f32(&r, size, rows->x + size * i);
+    r.purpose = FEW_RNG_WARP;
+    if (rows->augment) few__rng_normal_f32(&r, s->augment, rows->augment + s->augment * i);
     rows->label[i] = (int32_t)((rows->first + i) % (s->classes ? s->classes : 1));
   }
 }

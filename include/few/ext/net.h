@@ -1,8 +1,8 @@
 /* few/ext/net.h - a network of your own: a function that builds its graph, from layers or from ops.
  *
- * A network maps (x, t, label, guidance, step size) to F, which has the shape of x; a classifier
- * maps x to logits. x has unit variance (x_t / sigma_d), and t is TrigFlow's time in radians. How
- * the network embeds t is its own choice.
+ * A network maps (x, t, label, guidance, step size, labels of augmentation) to F, which has the
+ * shape of x; a classifier maps x to logits. x has unit variance (x_t / sigma_d), and t is
+ * TrigFlow's time in radians. How the network embeds t is its own choice.
  *
  *   static few_node build(struct few_nn *nn, const struct few_net_spec *spec, const void *opts,
  *                         const struct few_net_input *in);
@@ -48,6 +48,7 @@ struct few_net_spec {
   bool guidance;                /* the guidance scale is an input */
   enum few_step_size step_size; /* the size of the step is an input */
   int64_t max_steps;            /* SEGMENT: number of segments; HALVINGS: largest number of steps */
+  int64_t augment;              /* labels of augmentation that are an input; 0: none */
   double sigma_data;            /* standard deviation of the data, sigma_d */
   enum few_prediction predicts; /* what the raw network predicts */
   enum few_answer unlabelled;   /* whether training had rows without their label */
@@ -75,10 +76,12 @@ struct few_net_input {
   few_node label;     /* [N] index, -1 for "no label"; FEW_NONE: no row has one */
   few_node guidance;  /* [N]; FEW_NONE if spec.guidance is false */
   few_node step_size; /* [N] in the unit spec.step_size; FEW_NONE if that is FEW_STEP_SIZE_NONE */
+  few_node augment;   /* [N,spec.augment]; FEW_NONE: zeros, as in sampling. A network must give the
+                       * same for FEW_NONE and for zeros */
   bool no_dropout;    /* no dropout even in training, because the output is a target */
 };
 
-/* The input without guidance and step size. */
+/* The input without guidance, step size and labels of augmentation. */
 static inline struct few_net_input few_net_input_of(few_node x, few_node t, few_node label) {
   struct few_net_input in;
   in.x = x;
@@ -86,6 +89,7 @@ static inline struct few_net_input few_net_input_of(few_node x, few_node t, few_
   in.label = label;
   in.guidance = FEW_NONE;
   in.step_size = FEW_NONE;
+  in.augment = FEW_NONE;
   in.no_dropout = false;
   return in;
 }
@@ -206,7 +210,7 @@ struct few_cond_opts {
              "learn faster")
 /* clang-format on */
 
-/* Embedding of t, label, guidance and step size: [N,width] after a two-layer MLP. `channels`: of
+/* Embedding of t and of the inputs besides x: [N,width] after a two-layer MLP. `channels`: of
  * the sinusoids. */
 FEW_API few_node few_cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
                                 const struct few_cond_opts *o, const struct few_net_input *in,

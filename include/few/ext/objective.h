@@ -147,6 +147,10 @@ struct few_objective_def {
   enum few_step_size step_size;           /* how the step size is given to the student */
   int64_t (*max_steps)(const void *opts); /* few_net_spec.max_steps; NULL: 0 */
   bool pairs; /* trains on the teacher's images and their noise: few_loss.pair */
+  bool
+      augments; /* x0 may be augmented, since every network is evaluated at noisy images of x0 only:
+                  * of all rows, or of the first ones. The trainer then gives the networks the
+                  * labels of augmentation */
   enum few_target target;
   const char *sampler; /* the one that suits the trained network */
   void (*use)(struct few_use *out, const void *opts, const struct few_clock *at,

@@ -1,4 +1,4 @@
-/* cond.c - how all networks are conditioned on time, label and guidance.
+/* cond.c - how all networks are conditioned on time, label, guidance and labels of augmentation.
  *
  * The stabilised choices of sCM (Lu and Song, arXiv 2410.11081, section 4.1) are the defaults:
  * identity time transform, positional embedding, and adaptive double normalization
@@ -73,6 +73,8 @@ few_node few_cond_embed(struct few_nn *nn, const struct few_net_spec *spec,
     if (o->step_size_gain != 1) s = few_scale(g, s, o->step_size_gain);
     e = few_add(g, e, few_nn_linear(nn, "span", s, width, 0, false));
   }
+  if (spec->augment && in->augment != FEW_NONE) /* as EDM's labels; also zero at first */
+    e = few_add(g, e, few_nn_linear(nn, "augment", in->augment, width, 0, false));
   if (o->label_place == FEW_LABELS_HIDDEN) e = add_labels(nn, spec, in, e);
   e = few_nn_linear(nn, "time1", few_silu(g, e), width, 1, true);
   if (o->label_place == FEW_LABELS_OUTPUT) e = add_labels(nn, spec, in, e);

@@ -264,15 +264,19 @@ static few_node features(struct edm2 *u, few_node c, int64_t n) {
   return few_scale(u->nn->g, few_nn_positional(u->nn, c, n, o->time_scale), sqrt(2.0));
 }
 
-/* Adds a further input to the embedding. It begins without effect, so a student starts as its
- * teacher. */
-static few_node add_scalar(struct edm2 *u, few_node e, const char *name, few_node c, int64_t n) {
+/* Adds a further input [N,..] to the embedding. It begins without effect, so a student starts as
+ * its teacher. */
+static few_node add_input(struct edm2 *u, few_node e, const char *name, few_node rows) {
   few_graph *g = u->nn->g;
-  few_node s = few_scale(g, few_nn_positional(u->nn, c, n, u->o->time_scale), sqrt(2.0));
   few_nn_push(u->nn, "%s", name);
-  s = gain(u->nn, "gain", linear(u->nn, "in", s, channels_of(g, e)));
+  rows = gain(u->nn, "gain", linear(u->nn, "in", rows, channels_of(g, e)));
   few_nn_pop(u->nn);
-  return few_add(g, e, s);
+  return few_add(g, e, rows);
+}
+
+static few_node add_scalar(struct edm2 *u, few_node e, const char *name, few_node c, int64_t n) {
+  few_node waves = few_nn_positional(u->nn, c, n, u->o->time_scale);
+  return add_input(u, e, name, few_scale(u->nn->g, waves, sqrt(2.0)));
 }
 
 static few_node embed(struct edm2 *u, const struct few_net_spec *spec,
@@ -299,6 +303,7 @@ static few_node embed(struct edm2 *u, const struct few_net_spec *spec,
   }
   if (spec->guidance) e = add_scalar(u, e, "guidance", in->guidance, n);
   if (spec->step_size) e = add_scalar(u, e, "step_size", in->step_size, n);
+  if (spec->augment && in->augment != FEW_NONE) e = add_input(u, e, "augment", in->augment);
   few_nn_pop(nn);
   return silu(g, e);
 }

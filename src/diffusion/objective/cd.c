@@ -108,6 +108,7 @@ const struct few_objective_def few__objective_cd = {
     .needs_teacher = true,
     .starts_as_teacher = true,
     .follows_flow = true,
+    .augments = true,
     .target = FEW_TARGET_AVERAGE,
     .target_decay = target_decay,
     .sampler = "consistency",

@@ -79,6 +79,7 @@ const struct few_objective_def few__objective_ct = {
     .options_size = sizeof(struct ct_opts),
     .starts_as_teacher = true,
     .follows_flow = true,
+    .augments = true,
     .target = FEW_TARGET_AVERAGE,
     .target_decay = target_decay,
     .sampler = "consistency",

@@ -112,6 +112,7 @@ const struct few_objective_def few__objective_diffusion = {
     .options_size = sizeof(struct diffusion_opts),
     .starts_as_teacher = true,
     .drops_labels = true,
+    .augments = true,
     .sampler = "heun",
     .check = check,
     .build = build,

@@ -98,6 +98,7 @@ const struct few_objective_def few__objective_dscm = {
     .needs_teacher = true,
     .starts_as_teacher = true,
     .follows_flow = true,
+    .augments = true,
     .sampler = "consistency",
     .guides = true,
     .check = check,

@@ -98,6 +98,7 @@ const struct few_objective_def few__objective_ect = {
     .options_size = sizeof(struct ect_opts),
     .starts_as_teacher = true,
     .follows_flow = true,
+    .augments = true,
     .sampler = "consistency",
     .check = check,
     .n_scalars = 1,

@@ -60,6 +60,7 @@ const struct few_objective_def few__objective_guided = {
     .options_size = sizeof(struct guided_opts),
     .needs_teacher = true,
     .starts_as_teacher = true,
+    .augments = true,
     .sampler = "heun",
     .check = check,
     .guides = true,

@@ -75,6 +75,7 @@ const struct few_objective_def few__objective_ict = {
     .options_size = sizeof(struct ict_opts),
     .starts_as_teacher = true,
     .follows_flow = true,
+    .augments = true,
     .sampler = "consistency",
     .check = check,
     .n_scalars = 1,

@@ -187,6 +187,7 @@ const struct few_objective_def few__objective_meanflow = {
     .starts_as_teacher = true,
     .follows_flow = true,
     .step_size = FEW_STEP_SIZE_ANGLE,
+    .augments = true,
     .sampler = "shortcut",
     .check = check,
     .build = build,

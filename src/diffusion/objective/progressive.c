@@ -191,6 +191,7 @@ const struct few_objective_def few__objective_progressive = {
     .needs_teacher = true,
     .starts_as_teacher = true,
     .follows_flow = true,
+    .augments = true,
     .target = FEW_TARGET_STAGE,
     .sampler = "progressive",
     .use = use,

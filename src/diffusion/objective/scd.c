@@ -46,6 +46,7 @@ const struct few_objective_def few__objective_scd = {
     .needs_teacher = true,
     .starts_as_teacher = true,
     .follows_flow = true,
+    .augments = true,
     .sampler = "consistency",
     .guides = true,
     .n_scalars = 1,

@@ -73,6 +73,7 @@ const struct few_objective_def few__objective_scd_segments = {
     .follows_flow = true,
     .step_size = FEW_STEP_SIZE_SEGMENT,
     .max_steps = max_steps,
+    .augments = true,
     .sampler = "segments",
     .guides = true,
     .n_scalars = 1,

@@ -34,6 +34,7 @@ const struct few_objective_def few__objective_sct = {
     .options_size = sizeof(struct sct_opts),
     .starts_as_teacher = true,
     .follows_flow = true,
+    .augments = true,
     .sampler = "consistency",
     .n_scalars = 1,
     .warms_up = true,

@@ -225,6 +225,7 @@ const struct few_objective_def few__objective_shortcut = {
     .follows_flow = true,
     .step_size = FEW_STEP_SIZE_HALVINGS,
     .max_steps = max_steps,
+    .augments = true,
     .target = FEW_TARGET_AVERAGE,
     .sampler = "shortcut",
     .check = check,

@@ -17,8 +17,10 @@
  *
  * DhariwalUNet's norm1 folds into the modulation. SongUNet takes sin before cos, and its labels
  * before the first layer: with l = sqrt(classes) onehot, W0 (e + Wl l + bl) + b0 has the rows of
- * sqrt(classes) W0 Wl for labels and the bias b0 + W0 bl. Labels of augmentation are zeros in
- * sampling, so map_augment has no effect.
+ * sqrt(classes) W0 Wl for labels and the bias b0 + W0 bl. In the same way the labels of
+ * augmentation have the rows of W0 Wa in both. EDM's trainings have 9 of them. A network with
+ * another number gets no such input, since their order is not known; its samples, which have zeros
+ * there, are the same.
  *
  * VEPrecond's network gives -eps, so the last layer is negated. iDDPMPrecond takes the number M - 1
  * - j of the step, where u_j is the level nearest to sigma; u is sigma/alpha of cosine betas,
@@ -29,9 +31,16 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "few/data.h"
 #include "mapping.h"
 
-enum { HEADS_WHOLE = 1024, DHARIWAL_HEAD = 64 };
+enum { HEADS_WHOLE = 1024, DHARIWAL_HEAD = 64, AUGMENT_MAX = 4096 };
+
+/* EDM's labels of augmentation (its `xflip, yflip, scale, rotate_frac, aniso, translate_frac`). */
+static const int augment_labels[] = {
+    FEW_AUGMENT_XFLIP,       FEW_AUGMENT_YFLIP,      FEW_AUGMENT_SIZE,
+    FEW_AUGMENT_COS,         FEW_AUGMENT_SIN,        FEW_AUGMENT_STRETCH_COS,
+    FEW_AUGMENT_STRETCH_SIN, FEW_AUGMENT_MOVE_RIGHT, FEW_AUGMENT_MOVE_DOWN};
 
 struct edm {
   bool song, fourier, residual;
@@ -58,7 +67,7 @@ static const struct few_conf_key keys[] = {
     {"C_2", FEW_KEY_ONLY, "0.008|null"},
     NOTHING("epsilon_t"),
     READ("model_type"),
-    NOTHING("augment_dim"),
+    READ("augment_dim"),
     READ("model_channels"),
     READ("channel_mult"),
     READ("channel_mult_emb"),
@@ -152,6 +161,9 @@ static few_status read_process(struct few_importer *im) {
 
 static few_status read_data(struct few_importer *im, const struct edm *e) {
   double label_dropout;
+  int64_t augment;
+  FEW_TRY(config_int(im, "augment_dim", 0, AUGMENT_MAX, 0, &augment));
+  im->spec.augment = augment == FEW_COUNT(augment_labels) ? FEW_AUGMENT_LABELS : 0;
   FEW_TRY(config_int(im, "img_channels", 1, 4096, 3, &im->spec.c));
   FEW_TRY(config_int(im, "label_dim", 0, 1 << 20, 0, &im->spec.classes));
   FEW_TRY(few__conf_real(im->ctx, &im->source->net, "sigma_data", 0.5, &im->spec.sigma_data));
@@ -235,7 +247,7 @@ static few_status describe(struct few_importer *im) {
   return few__import_set(im, "skip_scale", "1");
 }
 
-/* ---- SongUNet's embedding ---- */
+/* ---- The embedding ---- */
 
 typedef const struct few_importer importer;
 typedef const struct few_transform transform;
@@ -264,6 +276,29 @@ static void label_rows(importer *im, transform *how, shape to, const float *cons
     }
 }
 static const struct few_transform hidden_labels = {2, label_shape, label_rows, 0, 0, NULL};
+
+/* Labels of augmentation [noise,9], first layer [width,noise]; labels that EDM does not have are 0.
+ */
+static shape augment_shape(importer *im, transform *how, shape to, int i) {
+  FEW_UNUSED(how);
+  return i ? FEW_SHAPE(to.dim[1], noise_channels(im))
+           : FEW_SHAPE(noise_channels(im), FEW_COUNT(augment_labels));
+}
+
+static void augment_rows(importer *im, transform *how, shape to, const float *const *in,
+                         float *out) {
+  const int64_t n = FEW_COUNT(augment_labels), width = to.dim[1], noise = noise_channels(im);
+  FEW_UNUSED(how);
+  memset(out, 0, (size_t)few_shape_count(to) * sizeof *out);
+  for (int64_t r = 0; r < n; r++)
+    for (int64_t c = 0; c < width; c++) {
+      double sum = 0;
+      for (int64_t k = 0; k < noise; k++)
+        sum += (double)in[1][c * noise + k] * (double)in[0][k * n + r];
+      out[augment_labels[r] * width + c] = (float)sum;
+    }
+}
+static const struct few_transform augment_map = {2, augment_shape, augment_rows, 0, 0, NULL};
 
 /* b0 [width], W0 [width,noise], bl [noise]. */
 static shape bias_shape(importer *im, transform *how, shape to, int i) {
@@ -406,8 +441,9 @@ static few_status map_embedding(struct few_importer *im, const struct edm *e) {
       {"label.w",
        {"map_label.weight", "map_layer0.weight"},
        e->song ? &hidden_labels : &few__map_linear},
+      {"augment.w", {"map_augment.weight", "map_layer0.weight"}, &augment_map},
   };
-  few__map_unused(im, "model.", "map_augment.weight");
+  if (!im->spec.augment) few__map_unused(im, "model.", "map_augment.weight");
   return few__map(im, "cond.", "model.", rows, FEW_COUNT(rows));
 }
 

@@ -60,6 +60,10 @@ static bool value(void *user, const char *name, int64_t n, double *out) {
     take_row(m, row, out);
     return true;
   }
+  if (!strcmp(name, "augment")) {
+    for (int64_t i = 0; i < n; i++) out[i] = (double)(i % 3 - 1) / 2;
+    return true;
+  }
   if (!strcmp(name, "t") || !strcmp(name, "guidance")) {
     double low = *name == 't' ? 0.3 : m->guidance_min, high = *name == 't' ? 1.3 : m->guidance_max;
     for (int64_t i = 0; i < n; i++) out[i] = low + (high - low) * (double)(i + 1) / (double)(n + 1);
@@ -76,12 +80,14 @@ static bool value(void *user, const char *name, int64_t n, double *out) {
 static few_status build(struct subject *s) {
   const few_model *m = s->m;
   struct few_net_input in = few__model_inputs(m, s->g, m->spec.points ? 2 : 1);
+  in.augment = few__model_augment(m, s->g, m->spec.points ? 2 : 1);
   s->y = few__model_trace(m, s->g, "", false, &in);
   FEW_TRY(few_graph_status(s->g));
   s->inputs[s->n_inputs++] = in.x;
   s->inputs[s->n_inputs++] = in.t;
   if (in.guidance != FEW_NONE) s->inputs[s->n_inputs++] = in.guidance;
   if (in.step_size != FEW_NONE) s->inputs[s->n_inputs++] = in.step_size;
+  if (in.augment != FEW_NONE) s->inputs[s->n_inputs++] = in.augment;
   few_node x[2] = {in.x, in.t};
   few_node d[2] = {few_input(s->g, "dx", FEW_REAL, few_node_shape(s->g, in.x)),
                    few_input(s->g, "dt", FEW_REAL, few_node_shape(s->g, in.t))};

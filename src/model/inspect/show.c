@@ -127,6 +127,9 @@ static void add_head(struct showing *s) {
     few__text_add(s->ctx, s->out, ", guidance %g to %g", m->guidance_min, m->guidance_max);
   if (m->spec.step_size) few__text_add(s->ctx, s->out, "; takes a step size");
   if (m->direction == FEW_ENCODES) few__text_add(s->ctx, s->out, ", from images to noise");
+  if (m->spec.augment)
+    few__text_add(s->ctx, s->out, "\naugment     %lld labels in training, 0 in sampling",
+                  (long long)m->spec.augment);
   few__text_add(s->ctx, s->out, "\n");
   add_times(s);
   few__text_add(s->ctx, s->out, "parameters  %lld\ncost        %.4g MFLOP per %s\n\n",

@@ -1,9 +1,11 @@
 /* Checks of every network in f64: its JVP and VJP, and those of its JVP, because sCM differentiates
- * a loss with a JVP inside. F is 0 at the start. Tracing a network twice gives the same node. */
+ * a loss with a JVP inside. F is 0 at the start. Tracing a network twice gives the same node.
+ * Labels of augmentation that are 0 have no effect. */
 #include "testing.h"
 
 #include "diffusion/net/net.h"
 #include "few/check.h"
+#include "few/plan.h"
 
 struct small {
   const char *net;
@@ -148,7 +150,10 @@ static const struct small smalls[] = {
      false},
 };
 
-static few_node trace(few_graph *g, struct few_params *params, const struct small *m) {
+enum { AUGMENT = 3 };
+
+static few_node trace_with(few_graph *g, struct few_params *params, const struct small *m,
+                           few_node augment) {
   static union {
     double align;
     char bytes[4096];
@@ -162,6 +167,7 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
                               .classes = 3,
                               .guidance = true,
                               .step_size = FEW_STEP_SIZE_ANGLE,
+                              .augment = AUGMENT,
                               .sigma_data = 0.5};
   assert_true(def->options_size <= sizeof opts);
   assert_ok(ctx, few_options_default(&opts, ctx, def->options));
@@ -175,12 +181,17 @@ static few_node trace(few_graph *g, struct few_params *params, const struct smal
       .label = few_input(g, "label", FEW_INDEX, FEW_SHAPE(2)),
       .guidance = few_input(g, "guidance", FEW_REAL, FEW_SHAPE(2)),
       .step_size = few_input(g, "span", FEW_REAL, FEW_SHAPE(2)),
+      .augment = augment,
   };
   few_node y = def->build(&nn, &spec, &opts, &in);
   assert_ok(ctx, few_graph_status(g));
   assert_true(few_shape_equal(few_node_shape(g, y), few_node_shape(g, in.x)));
   assert_true(nn.middle != FEW_NONE);
   return y;
+}
+
+static few_node trace(few_graph *g, struct few_params *params, const struct small *m) {
+  return trace_with(g, params, m, few_input(g, "augment", FEW_REAL, FEW_SHAPE(2, AUGMENT)));
 }
 
 /* The error names the input that is missing. */
@@ -246,6 +257,75 @@ static void test_derivatives(void **state) {
     if (!(r.difference < 1e-6 && r.adjoint < 1e-11))
       fail_msg("tangent of %s (%zu): difference %.3g, adjoint %.3g", smalls[i].net, i, r.difference,
                r.adjoint);
+    few_graph_free(g);
+    few__params_free(ctx, &params);
+  }
+  few_ctx_free(ctx);
+}
+
+/* Numbers from -1 to 1, and labels 0 and 1. */
+static void fill(const struct few_plan_array *a, double *out) {
+  const int64_t n = few_shape_count(a->shape);
+  if (a->type == FEW_INDEX)
+    for (int64_t i = 0; i < n; i++) ((int32_t *)(void *)out)[i] = (int32_t)i;
+  else
+    for (int64_t i = 0; i < n; i++) out[i] = sin(1.7 * (double)(i + 1) + (double)strlen(a->name));
+}
+
+/* y[0 .. 2] of the network with random weights. */
+static void evaluate(few_ctx *ctx, few_graph *g, const few_node *y, double (*out)[32]) {
+  static const char *const names[] = {"none", "zero", "other"};
+  double *values[256] = {NULL};
+  struct few_plan_output outputs[3];
+  struct few_plan_opts o = FEW_PLAN_OPTS_INIT;
+  struct few_plan_array array;
+  few_plan *plan;
+  few_executor *e;
+  for (int k = 0; k < 3; k++) outputs[k] = (struct few_plan_output){names[k], y[k]};
+  o.backend = "ref";
+  o.f64 = true;
+  assert_ok(ctx, few_plan_create(&plan, g, 3, outputs, &o));
+  assert_ok(ctx, few_executor_create(&e, ctx, plan));
+  for (int i = 0; few_plan_array_at(&array, sizeof array, plan, i); i++) {
+    assert_true(i < FEW_COUNT(values));
+    if (array.kind == FEW_PLAN_OUTPUT) continue;
+    values[i] = malloc((size_t)few_shape_count(array.shape) * sizeof **values);
+    fill(&array, values[i]);
+    assert_ok(ctx, few_executor_bind_input(e, array.name, values[i]));
+  }
+  for (int k = 0; k < 3; k++) assert_ok(ctx, few_executor_bind_output(e, names[k], out[k]));
+  assert_ok(ctx, few_executor_run(e, NULL));
+  few_executor_free(e);
+  few_plan_free(plan);
+  for (int i = 0; i < FEW_COUNT(values); i++) free(values[i]);
+}
+
+/* Sampling has no labels of augmentation, which is the same as zeros; other labels matter. */
+static void test_augment(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  static const double ones[] = {1, 1, 1, 1, 1, 1};
+  for (int i = 0; i < FEW_COUNT(smalls); i++) {
+    few_graph *g;
+    struct few_params params = {0};
+    double out[3][32];
+    assert_ok(ctx, few_graph_create(&g, ctx));
+    const few_node zero = few_fill(g, 0, FEW_SHAPE(2, AUGMENT));
+    const few_node other = few_const(g, FEW_SHAPE(2, AUGMENT), ones);
+    const few_node y[] = {trace_with(g, &params, &smalls[i], FEW_NONE),
+                          trace_with(g, &params, &smalls[i], zero),
+                          trace_with(g, &params, &smalls[i], other)};
+    const int64_t n = few_shape_count(few_node_shape(g, y[0]));
+    assert_true(n <= 32);
+    evaluate(ctx, g, y, out);
+    double size = 0, off = 0;
+    for (int64_t k = 0; k < n; k++) {
+      assert_close(out[1][k], out[0][k], 1e-12 * fabs(out[0][k]));
+      size += fabs(out[0][k]);
+      off += fabs(out[2][k] - out[0][k]);
+    }
+    if (!(off > 1e-9 * size)) /* far above rounding */
+      fail_msg("%s (%d): labels change it by %g of %g", smalls[i].net, i, off, size);
     few_graph_free(g);
     few__params_free(ctx, &params);
   }
@@ -344,9 +424,8 @@ static void test_option_tables(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_derivatives),
-      cmocka_unit_test(test_missing_input),
-      cmocka_unit_test(test_dropout_side),
+      cmocka_unit_test(test_derivatives),   cmocka_unit_test(test_missing_input),
+      cmocka_unit_test(test_augment),       cmocka_unit_test(test_dropout_side),
       cmocka_unit_test(test_option_tables),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

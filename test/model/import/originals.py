@@ -8,7 +8,8 @@ golden values for test_originals.c. Needs torch 2.15 and numpy.
 NAME.json has the configuration, and of each tensor its shape, mean and scale. Its element i is
 mean + scale u, where u in [-1, 1) is a hash of name and i (`uniform`), so that networks of any size
 need no file. NAME.safetensors has few's own view: x of unit variance [N,h,w,c], t in TrigFlow's
-radians, a label, and F, which follows from the network's output by the definition of its process.
+radians, a label, and F, which follows from the network's output by the definition of its process;
+of networks with labels of augmentation also these, in few's order, and F with them.
 All of it is computed in f64.
 """
 import json
@@ -106,6 +107,7 @@ class Edm:
         self.skip_scale = math.sqrt(0.5) if song else 1.0
         self.eps = 1e-6 if song else 1e-5
         self.taps = o.get('resample_filter', [1, 1])
+        self.augment = torch.zeros(1, o.get('augment_dim', 0))
 
     def norm(self, name, x):
         return self.w.group_norm(name, x, min(32, x.shape[1] // 4), self.eps)
@@ -155,7 +157,7 @@ class Edm:
             if classes:
                 e = e + w.linear('map_label', math.sqrt(classes) * label, e.shape[1])
         if o.get('augment_dim'):
-            w('map_augment.weight', e.shape[1], o['augment_dim'])
+            e = e + w.linear('map_augment', self.augment, e.shape[1], bias=False)
         e = w.linear('map_layer1', f.silu(w.linear('map_layer0', e, width)), width)
         if classes and not self.song:
             e = e + w.linear('map_label', label, width, bias=False)
@@ -547,7 +549,7 @@ CASES = {
     'ddpmpp': ('edm', precond('SongUNet', augment_dim=9, **SONG), edm(), []),
     'ddpmpp_cond': ('edm', precond('SongUNet', label_dim=5, **dict(
         SONG, num_blocks=2, channel_mult=[1, 3])), edm(), []),
-    'ncsnpp': ('edm', precond('SongUNet', label_dim=3, **NCSN), edm(), []),
+    'ncsnpp': ('edm', precond('SongUNet', label_dim=3, augment_dim=9, **NCSN), edm(), []),
     'ddpmpp_vp': ('edm', precond('SongUNet', _class_name='VPPrecond', **SONG), vp(), []),
     'ncsnpp_ve': ('edm', precond('SongUNet', _class_name='VEPrecond', label_dim=3, **NCSN), ve(),
                   []),
@@ -583,6 +585,8 @@ CASES = {
 SAMPLED = {'ddpmpp_cond': 0.5, 'ncsnpp': 0.5, 'dhariwal': 0.7, 'edm2_cond': 0.8, 'ncsnpp_ve': 0.5,
            'iddpm': 0.5} # sigma_data
 LEAST = {'ncsnpp_ve': 0.02, 'iddpm': 0.0065} # sigma of the last step
+# EDM's labels of augmentation among few's, which also have those of turns and shifts by pixels.
+AUGMENT, AUGMENT_LABELS = [0, 1, 6, 7, 8, 9, 10, 11, 12], 13
 
 
 def network(kind, config, w):
@@ -641,14 +645,26 @@ def evaluate(name):
     label = np.array([(i + 1) % classes if classes else -1 for i in range(len(t))], np.int32)
     if kind != 'adm':
         label[-1] = -1
-    F = []
-    for i in range(len(t)):
-        hot = torch.zeros(1, classes, dtype=torch.float64)
-        if label[i] >= 0:
-            hot[0, label[i]] = 1
-        image = torch.from_numpy(x[i].astype(np.float64)).permute(2, 0, 1)[None]
-        F.append(process(net, image, float(t[i]), hot)[0].permute(1, 2, 0).numpy())
-    golden = {'x': x, 't': t, 'label': label, 'F': np.array(F).astype(np.float32)}
+
+    def rows(augment=None):
+        F = []
+        for i in range(len(t)):
+            hot = torch.zeros(1, classes, dtype=torch.float64)
+            if label[i] >= 0:
+                hot[0, label[i]] = 1
+            if augment is not None:
+                net.augment = torch.from_numpy(augment[i:i + 1]).double()
+            image = torch.from_numpy(x[i].astype(np.float64)).permute(2, 0, 1)[None]
+            F.append(process(net, image, float(t[i]), hot)[0].permute(1, 2, 0).numpy())
+        return np.array(F).astype(np.float32)
+
+    golden = {'x': x, 't': t, 'label': label, 'F': rows()}
+    if config.get('augment_dim') == len(AUGMENT):
+        augment = rng.standard_normal((len(t), len(AUGMENT))).astype(np.float32)
+        golden['F_augmented'] = rows(augment)
+        golden['augment'] = np.zeros((len(t), AUGMENT_LABELS), np.float32)
+        golden['augment'][:, AUGMENT] = augment
+        net.augment = torch.zeros(1, len(AUGMENT))
     if name in SAMPLED:
         hot = torch.zeros(1, classes)
         hot[0, 1] = 1

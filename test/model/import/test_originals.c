@@ -3,12 +3,15 @@
  * The values of tensors are a hash of their name. */
 #include "testing.h"
 
+#include "few/data.h"
 #include "few/import.h"
+#include "few/plan.h"
 #include "few/run.h"
 #include "few/sample.h"
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "model/import/layout.h"
+#include "model/model.h"
 
 /* Rounding of a hundred layers in single precision, relative to the rms of a row. A time that is a
  * number up to about a thousand is rounded, and so is the angle of its fastest sinusoid. */
@@ -163,6 +166,53 @@ static void check_sampled(few_ctx *ctx, few_runner *r, const struct few_st *gold
   free(image);
 }
 
+static void check_rows(int which, const float *F, const float *want, int64_t n, int64_t each) {
+  const double bound = layers + (cases[which].numbered ? number : 0);
+  for (int64_t i = 0; i < n; i++) {
+    const double error = distance(F + i * each, want + i * each, each);
+    if (!(error <= bound))
+      fail_msg("%s, row %d: relative rms %.3g", cases[which].name, (int)i, error);
+  }
+}
+
+/* The network with labels of augmentation, which only training has. */
+static void check_augmented(few_ctx *ctx, int which, const few_model *m,
+                            const struct few_st *golden) {
+  const struct few_st_tensor *want = few__st_find(golden, "F_augmented");
+  struct few_model_info info;
+  few_graph *g;
+  few_plan *plan;
+  few_executor *e;
+  struct few_plan_array array;
+  few_model_info(&info, sizeof info, m);
+  assert_int_equal(info.augment, want ? FEW_AUGMENT_LABELS : 0);
+  if (!want) return;
+  const int64_t n = want->dim[0], each = want->count / n;
+  float *F = malloc((size_t)want->count * sizeof *F);
+  assert_ok(ctx, few_graph_create(&g, ctx));
+  struct few_net_input in = few__model_inputs(m, g, n);
+  in.augment = few__model_augment(m, g, n);
+  const struct few_plan_output out = {"F", few__model_trace(m, g, "", false, &in)};
+  assert_ok(ctx, few_plan_create(&plan, g, 1, &out, NULL));
+  assert_ok(ctx, few_executor_create(&e, ctx, plan));
+  for (int i = 0; few_plan_array_at(&array, sizeof array, plan, i); i++) {
+    const int row = few__params_find(&m->params, array.name);
+    if (array.kind == FEW_PLAN_OUTPUT)
+      assert_ok(ctx, few_executor_bind_output(e, array.name, F));
+    else
+      assert_ok(ctx, few_executor_bind_input(e, array.name,
+                                             array.kind == FEW_PLAN_PARAM
+                                                 ? m->values + m->params.at[row].offset
+                                                 : tensor(golden, array.name)));
+  }
+  assert_ok(ctx, few_executor_run(e, NULL));
+  check_rows(which, F, want->data, n, each);
+  few_executor_free(e);
+  few_plan_free(plan);
+  few_graph_free(g);
+  free(F);
+}
+
 static void compare(few_ctx *ctx, int which) {
   char path[400];
   struct few_st golden;
@@ -181,12 +231,8 @@ static void compare(few_ctx *ctx, int which) {
   in.label = tensor(&golden, "label");
   assert_ok(ctx, few_runner_create(&r, ctx, m));
   assert_ok(ctx, few_runner_eval(F, r, &in));
-  for (int64_t i = 0; i < n; i++) {
-    const double bound = layers + (cases[which].numbered ? number : 0);
-    const double error = distance(F + i * each, (const float *)want->data + i * each, each);
-    if (!(error <= bound))
-      fail_msg("%s, row %d: relative rms %.3g", cases[which].name, (int)i, error);
-  }
+  check_rows(which, F, want->data, n, each);
+  check_augmented(ctx, which, m, &golden);
   check_sampled(ctx, r, &golden, cases[which].name);
   free(F);
   few_runner_free(r);
@@ -275,6 +321,26 @@ static void test_refused(void **state) {
   few_ctx_free(ctx);
 }
 
+/* Another number of labels of augmentation: their meaning is not known, and samples do not need
+ * them. */
+static void test_other_augmentation(void **state) {
+  (void)state;
+  few_ctx *ctx = test_ctx();
+  struct few_import_opts o = FEW_IMPORT_OPTS_INIT;
+  struct few_model_info info;
+  struct made m;
+  few_model *model = NULL;
+  make_source(&m, ctx, "ddpmpp");
+  assert_int_equal(json_object_set_new(m.source->net.all, "augment_dim", json_integer(6)), 0);
+  o.source = "ddpmpp";
+  assert_ok(ctx, few__import_source(&model, m.source, &o));
+  few_model_info(&info, sizeof info, model);
+  assert_int_equal(info.augment, 0);
+  few_model_free(model);
+  free_source(&m);
+  few_ctx_free(ctx);
+}
+
 /* A network that was pickled whole, from the file to the model. */
 static void test_pickle(void **state) {
   (void)state;
@@ -298,6 +364,7 @@ static void test_pickle(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_golden), cmocka_unit_test(test_refused),
+                                     cmocka_unit_test(test_other_augmentation),
                                      cmocka_unit_test(test_pickle)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,7 +96,7 @@ static void test_points(void **state) {
 
 static void test_images(void **state) {
   (void)state;
-  const char *const settings[] = {"objective=sct", "batch=2", "shards=1"};
+  const char *const settings[] = {"objective=sct", "batch=2", "shards=1", "augment=0.3"};
   compare(FEW_TEST_DIR "/cli/tiny-unet.ini", FEW_COUNT(settings), settings);
 }
 
