@@ -101,9 +101,7 @@ static few_status add(few_ctx *ctx, few_model **newest, double **sum, const char
                    "%s is of another network than the other snapshots in its directory: remove it",
                    path);
   if (!st) {
-    double *to = *sum;
-    assert(to);
-    for (int64_t i = 0; i < n; i++) to[i] += share * (double)m->values[i];
+    for (int64_t i = 0; i < n; i++) (*sum)[i] += share * (double)m->values[i];
     if (!*newest || m->step >= (*newest)->step) {
       few_model *before = *newest;
       *newest = m;
@@ -119,8 +117,11 @@ static few_status combine(few_ctx *ctx, few_model **out, const struct snapshots 
   double *sum = NULL;
   few_status st = FEW_OK;
   for (int i = 0; i < s->n && !st; i++) st = add(ctx, out, &sum, s->path[i], x[i]);
-  float *values = st ? NULL : few__model_write(*out);
-  for (int64_t i = 0; !st && i < (*out)->params.total; i++) values[i] = (float)sum[i];
+  if (!st) {
+    float *values = few__model_write(*out);
+    assert(sum); /* there is at least one snapshot */
+    for (int64_t i = 0; i < (*out)->params.total; i++) values[i] = (float)sum[i];
+  }
   few__free(ctx, sum);
   return st;
 }
