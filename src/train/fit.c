@@ -274,6 +274,7 @@ static few_status check_augment(few_ctx *ctx, const struct few_setup *setup) {
                      def->classifies ? "trains a network without an input for its labels"
                                      : "does not learn from images of the data alone");
   }
+  assert(!setup->config.needs_teacher || t);
   if (setup->config.needs_teacher && t->spec.augment != setup->spec.augment)
     return few__fail(ctx, FEW_E_INVALID,
                      "%s: augment = %g: teacher %s was trained without augmentation, so it has no "
