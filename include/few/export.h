@@ -78,8 +78,8 @@ FEW_API FEW_MUST_USE few_status few_export_onnx(char **about, few_ctx *ctx, cons
  * made, or empty. few_import of the folder gives the same network, bit for bit. *about, unless
  * NULL, says what is in it; it is yours: few_text_free.
  * FEW_E_UNSUPPORTED, naming what is different, if diffusers has no such network or scheduler;
- * few_export_onnx has no such limits. FEW_E_INVALID for a folder with files. After another error
- * `dir` may have some of the files. */
+ * few_export_onnx has no such limits. FEW_E_INVALID for a folder with files. After an error `dir`
+ * is as it was. */
 FEW_API FEW_MUST_USE few_status few_export_diffusers(char **about, few_ctx *ctx, const few_model *m,
                                                      const char *dir);
 

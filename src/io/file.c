@@ -231,20 +231,19 @@ static few_status settle_path(few_writer *w, const char *path, bool *regular) {
 static const char before[] = ".few-", after[] = ".tmp";
 enum { DIGITS = 16 };
 
-static few_status temp_name(few_writer *w) {
+few_status few__temp_name(few_ctx *ctx, char **out, const char *path) {
   uint64_t number;
   struct few_text t = {0};
-  const int dir = (int)(few__path_name(w->path) - w->path);
+  const int dir = (int)(few__path_name(path) - path);
   if (getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number) {
     /* Without random bytes the time is used, since O_EXCL still prevents equal names. */
     const double now = few__now();
-    number = few__hash(&now, sizeof now, (uint64_t)getpid() ^ (uintptr_t)w);
+    number = few__hash(&now, sizeof now, (uint64_t)getpid() ^ (uintptr_t)out);
   }
-  few__free(w->ctx, w->temp);
-  few__text_add(w->ctx, &t, "%.*s%s%016" PRIx64 "%s", dir, w->path, before, number, after);
-  if (t.failed) few__text_free(w->ctx, &t);
-  w->temp = t.at;
-  return w->temp ? FEW_OK : few__fail(w->ctx, FEW_E_MEMORY, "%s: out of memory", w->path);
+  few__text_add(ctx, &t, "%.*s%s%016" PRIx64 "%s", dir, path, before, number, after);
+  if (t.failed) few__text_free(ctx, &t);
+  *out = t.at;
+  return *out ? FEW_OK : few__fail(ctx, FEW_E_MEMORY, "%s: out of memory", path);
 }
 
 static bool is_temp_name(const char *name) {
@@ -265,7 +264,8 @@ static bool claim(int fd) {
 static few_status open_temp(few_writer *w, const char *path) {
   const mode_t mode = w->replaces ? w->was.st_mode & 0777 : 0666;
   for (int i = 0; i < TRIES; i++) {
-    FEW_TRY(temp_name(w));
+    few__free(w->ctx, w->temp);
+    FEW_TRY(few__temp_name(w->ctx, &w->temp, w->path));
     w->fd = open(w->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (w->fd < 0 && errno == EEXIST) continue;
     if (w->fd < 0) return few__fail_errno(w->ctx, "write", path, errno);
@@ -375,11 +375,11 @@ few_status few__writer_end(few_writer *w, few_status st) {
   return st;
 }
 
-/* Removes a temporary file whose writer is gone. */
+/* Removes a temporary file or folder whose writer is gone. */
 static void sweep(int dir, const char *name) {
   int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return;
-  if (!flock(fd, LOCK_EX | LOCK_NB)) unlinkat(dir, name, 0);
+  if (!flock(fd, LOCK_EX | LOCK_NB) && unlinkat(dir, name, 0)) few__remove_tree(dir, name);
   close(fd);
 }
 

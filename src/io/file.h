@@ -28,6 +28,27 @@ few_status few__writer_end(few_writer *w, few_status st);
 
 few_status few__file_write(few_ctx *ctx, const char *path, const void *bytes, size_t n);
 
+/* ".few-<random>.tmp" in the directory of `path`. *out is yours. */
+few_status few__temp_name(few_ctx *ctx, char **out, const char *path);
+
+/* Writes a folder of files (folder.c). The files go to the folder `temp`, by few__file_write and
+ * others. At the end it becomes PATH: by one renaming, or, if PATH is an empty folder, by renaming
+ * what is in it. After an error PATH is as it was. */
+struct few_folder {
+  few_ctx *ctx;
+  char *path, *temp;
+  bool exists; /* PATH is an empty folder; then temp is in it, otherwise beside it */
+  int fd;      /* of temp, locked as a writer's temporary */
+};
+/* FEW_E_INVALID if PATH is a file, or a folder with files. */
+few_status few__folder_open(few_ctx *ctx, struct few_folder *out, const char *path);
+/* If st is FEW_OK, the files are put in place; otherwise they are removed. Returns st, or the error
+ * of this. Also after a few__folder_open that failed. */
+few_status few__folder_end(struct few_folder *f, few_status st);
+/* Removes the folder `name` in the open directory `dir`, with everything in it. Links are not
+ * followed. Errors are ignored. */
+void few__remove_tree(int dir, const char *name);
+
 /* Removes temporaries that a killed process left in a directory ("" is the current one), or in the
  * directory of `path`. Temporaries that are being written stay. A directory that cannot be read is
  * left unchanged. */

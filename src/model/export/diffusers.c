@@ -103,17 +103,15 @@ static few_status write_index(few_ctx *ctx, const char *dir, const struct few_ba
   return st;
 }
 
-/* Files of another model must not mix with these. */
-static few_status check_folder(few_ctx *ctx, const char *dir) {
-  struct few_names names = {0};
-  if (!few__path_exists(dir)) return FEW_OK;
-  if (!few__path_is_dir(dir))
-    return few__fail(ctx, FEW_E_INVALID, "%s is a file: give the name of a folder", dir);
-  FEW_TRY(few__list_dir(ctx, &names, dir));
-  const bool empty = !names.n;
-  few__names_free(ctx, &names);
-  if (empty) return FEW_OK;
-  return few__fail(ctx, FEW_E_INVALID, "%s is not empty: give a new folder", dir);
+/* All of them, or none. */
+static few_status write_files(few_ctx *ctx, const char *dir, const struct few_back *b) {
+  struct few_folder f;
+  few_status st = few__folder_open(ctx, &f, dir);
+  if (!st) st = write_weights(ctx, f.temp, b);
+  if (!st) st = write_text(ctx, f.temp, b->layout->folder, "config.json", &b->net_text);
+  if (!st) st = write_text(ctx, f.temp, "scheduler", "scheduler_config.json", &b->time_text);
+  if (!st) st = write_index(ctx, f.temp, b);
+  return few__folder_end(&f, st);
 }
 
 /* ---- What is written ---- */
@@ -137,14 +135,10 @@ few_status few_export_diffusers(char **about, few_ctx *ctx, const few_model *m, 
   if (about) *about = NULL;
   if (!m || !dir || !*dir)
     return few__fail(ctx, FEW_E_INVALID, "export: give a model and a folder");
-  FEW_TRY(check_folder(ctx, dir));
   FEW_GOTO(few__back_open(ctx, &b, m));
-  FEW_GOTO(write_weights(ctx, dir, &b));
-  FEW_GOTO(write_text(ctx, dir, b.layout->folder, "config.json", &b.net_text));
-  FEW_GOTO(write_text(ctx, dir, "scheduler", "scheduler_config.json", &b.time_text));
-  FEW_GOTO(write_index(ctx, dir, &b));
   describe(ctx, &b, &t);
-  if (t.failed) st = few__fail(ctx, FEW_E_MEMORY, "out of memory: the description");
+  if (t.failed) FEW_GOTO(few__fail(ctx, FEW_E_MEMORY, "out of memory: the description"));
+  st = write_files(ctx, dir, &b);
 out:
   few__back_close(ctx, &b);
   if (about && !st)
