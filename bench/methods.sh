@@ -9,6 +9,8 @@
 #     --set K=V      sets a key of every recipe, such as steps=20 for a quick test; may be repeated
 #     --table        only make the table, of the results that exist
 #
+# DIR/frontier.svg shows fd by the number of evaluations, of all methods and of the teacher.
+#
 # A run that was stopped is resumed. Finished runs and results are kept. The table in this script
 # has the steps and the guidance with which each method is sampled. `teacher` and `student` are the
 # models that come with few. The former is the teacher of the other students, and is sampled with
@@ -25,7 +27,7 @@ few=build/release/few out=runs/methods n=10000 settings='' only_table='' names='
 # schedule, if they are not those of the model.
 methods() {
   cat <<'TABLE'
-teacher       shipped       12      1 dpm2
+teacher       shipped       2,4,8,12 1 dpm2
 student       shipped       1,2,4   1
 scd           -             1,2,4   1
 sct           -             1,2,4   1
@@ -41,6 +43,7 @@ guided        -             18      3
 guided-steps  guided        2       3
 shortcut      -             1,2,4,16 1
 meanflow      -             1,2,4   1
+flowmap       -             1,2,4,8 1
 scd-segments  -             4       1
 vsd           -             1       1
 sid           -             1       1
@@ -137,3 +140,4 @@ if [ -z "$only_table" ]; then
   for name in $names; do run "$name"; done
 fi
 table | tee "$out/methods.md"
+"$few" plot "$out"/*.fashion.json --keys fd --log --out "$out/frontier.svg" --quiet

@@ -163,12 +163,16 @@ static few_status draw_curve(struct few_svg *svg, const struct few_plot *p, cons
 
 /* ---- panels ---- */
 
-/* Evaluations of a network are whole numbers. */
-static void drop_parts(struct few_axis *a) {
+/* Evaluations of a network are whole numbers. From one to dozens the axis is logarithmic, because
+ * the first few matter most. */
+static struct few_axis nfe_axis(double least, double most) {
+  const bool log = least >= 1 && most >= 10 * least;
+  struct few_axis a = few__axis(log ? least : fmin(least, 0), most, log);
   int n = 0;
-  for (int i = 0; i < a->n; i++)
-    if (a->tick[i] == round(a->tick[i])) a->tick[n++] = a->tick[i];
-  a->n = n;
+  for (int i = 0; i < a.n; i++)
+    if (a.tick[i] == round(a.tick[i])) a.tick[n++] = a.tick[i];
+  a.n = n;
+  return a;
 }
 
 static void draw_axes(struct few_svg *svg, const struct box *b, const char *name) {
@@ -240,10 +244,9 @@ static few_status draw_panel(struct few_svg *svg, const struct few_plot *p, int 
     return FEW_OK;
   }
   const char *name = unit_of(p, x[1], &b.unit);
-  const double start = p->o->x == FEW_CURVES_NFE ? x[0] : fmin(x[0], 0);
-  b.across = p->o->x == FEW_CURVES_NFE ? few__axis(fmin(start, 0), x[1], false)
+  const double start = fmin(x[0], 0);
+  b.across = p->o->x == FEW_CURVES_NFE ? nfe_axis(x[0], x[1])
                                        : few__axis_tight(start / b.unit, x[1] / b.unit);
-  if (p->o->x == FEW_CURVES_NFE) drop_parts(&b.across);
   b.up = few__axis(y[0], y[1], p->o->log);
   draw_axes(svg, &b, name);
   for (int i = 0; i < p->curves.n; i++)

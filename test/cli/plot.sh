@@ -21,6 +21,12 @@ done
 grep -q '"net":"mlp","objective":"diffusion","step":' 1.json || fail "$(cat 1.json)"
 "$few" plot 2.json 1.json --out e.svg --quiet || fail "no drawing of reports"
 [ "$(titles e.svg)$(grep -c '<circle' e.svg)" = "energy 2" ] || fail "reports: $(titles e.svg)"
+# From one evaluation to many the axis is logarithmic: 10 is half way from 1 to 100.
+for n in 1 10 100; do sed "s|\"nfe\":[0-9]*|\"nfe\":$n|" 1.json >nfe$n.json; done
+"$few" plot nfe1.json nfe10.json nfe100.json --out f.svg --quiet || fail "no drawing over nfe"
+sed -n 's|.*<circle cx="\([^"]*\)".*|\1|p' f.svg | tr '\n' ' ' |
+  awk '{ d = $1 + $3 - 2 * $2; exit !(NF == 3 && $3 > $1 && d < 0.1 && d > -0.1) }' ||
+  fail "$(grep circle f.svg)"
 refused() { # CODE WORD OPTION ...
   code=$1 word=$2
   shift 2
